@@ -1,0 +1,58 @@
+/** The whole HTTP surface in one screen: middleware in order, then every route. */
+import { cors } from "hono/cors";
+import { createRouter } from "./http/context.ts";
+import { boundedBody } from "./http/middleware/body.ts";
+import { notFound, onError } from "./http/middleware/errors.ts";
+import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
+import { batchRoutes } from "./http/routes/batches.ts";
+import { brandRoutes } from "./http/routes/brands.ts";
+import { cardRoutes } from "./http/routes/cards.ts";
+import { codeRoutes } from "./http/routes/codes.ts";
+import { documentRoutes } from "./http/routes/document.ts";
+import { keyRoutes } from "./http/routes/keys.ts";
+import { meRoutes } from "./http/routes/me.ts";
+import { moneyRoutes } from "./http/routes/money.ts";
+import { pageRoutes } from "./http/routes/pages.ts";
+import { partnerRoutes } from "./http/routes/partners.ts";
+import { profileRoutes } from "./http/routes/profiles.ts";
+import { redeemRoutes } from "./http/routes/redeem.ts";
+import { tokenRoutes } from "./http/routes/tokens.ts";
+import { trunkRoutes } from "./http/routes/trunks.ts";
+import { wellKnownRoutes } from "./http/routes/well-known.ts";
+
+const anyOrigin = cors({
+  origin: "*",
+  allowHeaders: ["Authorization", "Content-Type", "If-None-Match"],
+  exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+  maxAge: 86_400,
+});
+
+/** Called by apps from any origin, without cookies; nothing else answers cross-origin. */
+const CROSS_ORIGIN_PATHS = [
+  "/v1/redeem",
+  "/v1/token",
+  "/token",
+  "/v1/revoke",
+  "/v1/me",
+  "/v1/me/*",
+  "/v1/brands/:brand/manifest",
+  "/assets/*",
+  "/.well-known/*",
+];
+
+export function createApp() {
+  const app = createRouter();
+  app.onError(onError);
+  app.use(requestContext);
+  app.use(knownHostsOnly);
+  for (const path of CROSS_ORIGIN_PATHS) app.use(path, anyOrigin);
+  app.use(boundedBody);
+
+  for (const routes of [redeemRoutes, tokenRoutes, meRoutes, cardRoutes, moneyRoutes, batchRoutes, codeRoutes])
+    app.route("/", routes());
+  for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
+  for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
+
+  app.notFound(notFound(() => app.routes));
+  return app;
+}

@@ -1,0 +1,37 @@
+/**
+ * API keys: `rf_<id>_<secret><checksum>`. 160 random bits, so a plain SHA-256 is what is stored.
+ * The checksum lets scanners and this code tell a mistyped key without a look-up; it protects nothing.
+ */
+import { toBase32Lower, toHex } from "./encoding.ts";
+
+const ID_BYTES = 8;
+const SECRET_BYTES = 20;
+const CHECKSUM_LENGTH = 6;
+const KEY_PATTERN = /^rf_([a-z0-9]{1,32})_([a-z0-9]{32})([a-z0-9]{6})$/;
+
+export type NewApiKey = { readonly id: string; readonly key: string; readonly hash: string };
+
+export async function createApiKey(
+  id = toBase32Lower(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
+): Promise<NewApiKey> {
+  const secret = toBase32Lower(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+  const key = `rf_${id}_${secret}${await checksum(id, secret)}`;
+  return { id, key, hash: await hashApiKey(key) };
+}
+
+/** The id inside a well-formed key; undefined when it is no key or was mistyped. */
+export async function apiKeyId(key: string): Promise<string | undefined> {
+  const match = KEY_PATTERN.exec(key);
+  const [, id = "", secret = "", sum = ""] = match ?? [];
+  return match && (await checksum(id, secret)) === sum ? id : undefined;
+}
+
+export async function hashApiKey(key: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
+  return toHex(new Uint8Array(digest));
+}
+
+async function checksum(id: string, secret: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`rf checksum ${id} ${secret}`));
+  return toBase32Lower(new Uint8Array(digest)).slice(0, CHECKSUM_LENGTH);
+}

@@ -1,0 +1,74 @@
+/**
+ * Who a presented API key is. Records live at most 30 s in isolate memory, so revoking takes effect within 60 s everywhere.
+ * Unknown, wrong, expired and revoked keys are all the same answer: undefined.
+ */
+import type { Scope } from "../domain/scopes.ts";
+import { SCOPES } from "../domain/scopes.ts";
+import { apiKeyId, hashApiKey } from "./api-keys.ts";
+
+export type KeyRecord = {
+  readonly id: string;
+  readonly hash: string;
+  readonly partner: string | null;
+  readonly partnerSuspended: boolean;
+  readonly scopes: readonly Scope[];
+  readonly trunks: readonly string[];
+  readonly expiresAtMs: number | null;
+  readonly revokedAtMs: number | null;
+};
+
+const RECORD_TTL_MS = 30_000;
+const MAX_RECORDS = 1000;
+export const BOOTSTRAP_KEY_ID = "bootstrap";
+
+export type KeyDirectory = { identify(key: string): Promise<KeyRecord | undefined>; forget(id: string): void };
+
+type Deps = {
+  readonly findKey: (id: string) => Promise<KeyRecord | undefined>;
+  readonly adminApiKey: string | null;
+  readonly now: () => number;
+};
+
+export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDirectory {
+  const records = new Map<string, { record: KeyRecord; readAtMs: number }>();
+
+  const bootstrapRecord = async (): Promise<KeyRecord | undefined> =>
+    adminApiKey === null
+      ? undefined
+      : {
+          id: BOOTSTRAP_KEY_ID,
+          hash: await hashApiKey(adminApiKey),
+          partner: null,
+          partnerSuspended: false,
+          scopes: SCOPES,
+          trunks: [],
+          expiresAtMs: null,
+          revokedAtMs: null,
+        };
+
+  async function record(id: string): Promise<KeyRecord | undefined> {
+    const kept = records.get(id);
+    if (kept && now() - kept.readAtMs < RECORD_TTL_MS) return kept.record;
+    const readAtMs = now();
+    const found = id === BOOTSTRAP_KEY_ID ? await bootstrapRecord() : await findKey(id);
+    if (records.size >= MAX_RECORDS) records.clear();
+    if (found) records.set(id, { record: found, readAtMs });
+    else records.delete(id);
+    return found;
+  }
+
+  return {
+    forget: (id) => void records.delete(id),
+    async identify(key) {
+      const id = await apiKeyId(key);
+      const found = id === undefined ? undefined : await record(id);
+      if (!found || !equalHashes(found.hash, await hashApiKey(key))) return undefined;
+      const isLive = found.revokedAtMs === null && (found.expiresAtMs === null || now() < found.expiresAtMs);
+      return isLive ? found : undefined;
+    },
+  };
+}
+
+/** Both sides are SHA-256 in hex, so the lengths are equal and the comparison takes the same time for every difference. */
+const equalHashes = (a: string, b: string): boolean =>
+  a.length === b.length && crypto.subtle.timingSafeEqual(new TextEncoder().encode(a), new TextEncoder().encode(b));

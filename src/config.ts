@@ -1,0 +1,177 @@
+/**
+ * The environment, parsed once per isolate into typed, read-only configuration.
+ * A bad setting stops the product and is named; its value never appears in a message.
+ */
+import { z } from "zod";
+import type { CodeKey } from "./domain/code/seal.ts";
+
+/** One live key per secret; the number in the name is the id, the highest is the newest. */
+const MAX_CODE_KEYS = 4;
+const MAX_KEYS_PER_RING = 8;
+const KEY_BYTES = 32;
+
+/** Key bytes by id, newest first. */
+export type SecretKey = { readonly id: string; readonly bytes: Uint8Array };
+export type SigningKey = {
+  readonly kid: string;
+  readonly jwk: JsonWebKey;
+  readonly x5c: readonly string[];
+  /** Published from the start, signs from this instant on. */
+  readonly signFromMs: number;
+};
+
+export type Config = {
+  readonly publicOrigin: string;
+  /** Hosts the API answers on; anything else is 404. */
+  readonly hosts: ReadonlySet<string>;
+  /** The local start: loopback origin, where `localhost` answers too and timings are shown to everybody. */
+  readonly isLocal: boolean;
+  readonly portalDomain: string | null;
+  readonly jurisdiction: DurableObjectJurisdiction | null;
+  readonly codeKeys: readonly CodeKey[];
+  readonly signingKeys: readonly SigningKey[];
+  readonly refreshKeys: readonly SecretKey[];
+  readonly dataKeys: readonly SecretKey[];
+  readonly adminApiKey: string | null;
+};
+
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(`Configuration: ${problems.join("; ")}`);
+    this.problems = problems;
+  }
+}
+
+const cache = new WeakMap<object, Config>();
+
+/** The isolate's configuration; throws ConfigError until the environment is right. */
+export function configOf(env: object): Config {
+  let config = cache.get(env);
+  if (!config) {
+    config = parseConfig(env as Readonly<Record<string, unknown>>);
+    cache.set(env, config);
+  }
+  return config;
+}
+
+export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
+  const problems: string[] = [];
+  const origin = readOrigin(env, problems);
+  const isLocal = origin !== null && ["127.0.0.1", "localhost"].includes(origin.hostname);
+  const config: Config = {
+    publicOrigin: origin?.origin ?? "",
+    hosts: new Set(
+      origin ? [origin.host, ...(isLocal ? [`localhost${port(origin)}`, `127.0.0.1${port(origin)}`] : [])] : [],
+    ),
+    isLocal,
+    portalDomain: optionalText(env, "PORTAL_DOMAIN"),
+    jurisdiction: readJurisdiction(env, problems),
+    codeKeys: readRing(env, "CODE_KEY_", MAX_CODE_KEYS, problems).map(({ id, bytes }) => ({ id, key: bytes })),
+    signingKeys: readSigningKeys(env, problems),
+    refreshKeys: readRing(env, "REFRESH_KEY_", MAX_KEYS_PER_RING, problems),
+    dataKeys: readRing(env, "DATA_KEY_", MAX_KEYS_PER_RING, problems),
+    adminApiKey: optionalText(env, "ADMIN_API_KEY"),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+const port = (origin: URL) => (origin.port === "" ? "" : `:${origin.port}`);
+
+function optionalText(env: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = env[name];
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function readOrigin(env: Readonly<Record<string, unknown>>, problems: string[]): URL | null {
+  const text = optionalText(env, "PUBLIC_ORIGIN");
+  if (text === null) {
+    problems.push("PUBLIC_ORIGIN is missing (the https origin this deployment answers on)");
+    return null;
+  }
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const loopback = url !== null && ["127.0.0.1", "localhost"].includes(url.hostname);
+  if (!url || url.origin !== text || (url.protocol !== "https:" && !(loopback && url.protocol === "http:"))) {
+    problems.push("PUBLIC_ORIGIN must be an https origin without a path");
+    return null;
+  }
+  return url;
+}
+
+function readJurisdiction(
+  env: Readonly<Record<string, unknown>>,
+  problems: string[],
+): DurableObjectJurisdiction | null {
+  const text = optionalText(env, "JURISDICTION");
+  if (text === null || text === "eu" || text === "fedramp") return text;
+  problems.push("JURISDICTION must be eu or fedramp");
+  return null;
+}
+
+/** Names with a prefix, newest (highest number) first. */
+function namesWith(env: Readonly<Record<string, unknown>>, prefix: string): string[] {
+  const suffix = (name: string) => name.slice(prefix.length);
+  return Object.keys(env)
+    .filter((name) => name.startsWith(prefix))
+    .sort((a, b) => Number(suffix(b)) - Number(suffix(a)));
+}
+
+function readRing(
+  env: Readonly<Record<string, unknown>>,
+  prefix: string,
+  most: number,
+  problems: string[],
+): SecretKey[] {
+  const names = namesWith(env, prefix);
+  if (names.length === 0) problems.push(`${prefix}<id> is missing (32 random bytes in base64url)`);
+  if (names.length > most) problems.push(`${prefix}<id>: at most ${most} keys may be live`);
+  return names.flatMap((name) => {
+    const id = name.slice(prefix.length);
+    const bytes = decodeKey(env[name]);
+    if (/^[1-9]\d{0,8}$/.test(id) && bytes) return [{ id, bytes }];
+    problems.push(`${name} must be numbered from 1 and hold 32 bytes in base64url`);
+    return [];
+  });
+}
+
+function decodeKey(value: unknown): Uint8Array | null {
+  if (typeof value !== "string" || !/^[A-Za-z0-9_-]{43}$/.test(value)) return null;
+  const binary = atob(value.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = Uint8Array.from(binary, (char) => char.charCodeAt(0));
+  return bytes.length === KEY_BYTES ? bytes : null;
+}
+
+const signingKeySchema = z.strictObject({
+  jwk: z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: z.string(), y: z.string(), d: z.string() }),
+  x5c: z.array(z.string().min(1)).min(1),
+  signFrom: z.iso.datetime(),
+});
+
+function readSigningKeys(env: Readonly<Record<string, unknown>>, problems: string[]): SigningKey[] {
+  const prefix = "SIGNING_KEY_";
+  const names = Object.keys(env).filter((name) => name.startsWith(prefix));
+  if (names.length === 0) problems.push(`${prefix}<kid> is missing (JSON: jwk, x5c, signFrom)`);
+  if (names.length > MAX_KEYS_PER_RING) problems.push(`${prefix}<kid>: at most ${MAX_KEYS_PER_RING} keys may be live`);
+  return names
+    .flatMap((name) => {
+      const parsed = signingKeySchema.safeParse(parseJson(env[name]));
+      const kid = name.slice(prefix.length);
+      if (parsed.success && /^[A-Za-z0-9]{1,32}$/.test(kid)) {
+        const { jwk, x5c, signFrom } = parsed.data;
+        return [{ kid, jwk, x5c, signFromMs: Date.parse(signFrom) }];
+      }
+      problems.push(`${name} must be JSON with a P-256 private jwk, x5c and signFrom`);
+      return [];
+    })
+    .sort((a, b) => b.signFromMs - a.signFromMs);
+}
+
+function parseJson(value: unknown): unknown {
+  try {
+    return typeof value === "string" ? JSON.parse(value) : value;
+  } catch {
+    return undefined;
+  }
+}

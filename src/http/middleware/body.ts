@@ -1,0 +1,68 @@
+/**
+ * Request bodies at the door: size counted while reading, UTF-8 checked, type checked.
+ * Handlers then read text that is complete and bounded.
+ */
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import type { Refusal } from "../../domain/errors.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import type { AppEnv } from "../context.ts";
+import { problem } from "../problem.ts";
+
+export const MAX_BODY_BYTES = 64 * 1024;
+
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+/** OAuth endpoints take forms (RFC 6749 section 3.2), as JSON for convenience. */
+const FORM_PATHS: ReadonlySet<string> = new Set(["/v1/token", "/token", "/v1/revoke"]);
+/** Uploads read and bound their own bytes. */
+const UPLOAD_PATH = /^\/v1\/brands\/[^/]+\/assets\/[^/]+$/;
+
+export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
+  const hasBody = c.req.raw.body !== null && !["GET", "HEAD"].includes(c.req.method);
+  if (!hasBody || UPLOAD_PATH.test(c.req.path)) return next();
+  const bytes = await readBytes(c, MAX_BODY_BYTES);
+  if (!bytes.ok) return problem(c, bytes.error);
+  const type = c.req.header("Content-Type") ?? "";
+  const typeFits = JSON_TYPE.test(type) || (FORM_PATHS.has(c.req.path) && FORM_TYPE.test(type));
+  const isCompressed = !["", "identity"].includes(c.req.header("Content-Encoding") ?? "");
+  if (bytes.value.length > 0 && (!typeFits || isCompressed)) return problem(c, { code: "unsupported_media_type" });
+  const text = decodeUtf8(bytes.value);
+  if (text === undefined)
+    return problem(c, { code: "bad_request", detail: "The body is not UTF-8 without a byte order mark." });
+  c.req.bodyCache.text = text;
+  return next();
+});
+
+/** The whole body, never holding more than the limit. */
+export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<Result<Uint8Array, Refusal>> {
+  const tooLarge = err<Refusal>({ code: "payload_too_large", detail: `At most ${mostBytes} bytes.` });
+  if (Number(c.req.header("Content-Length") ?? 0) > mostBytes) return tooLarge;
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = c.req.raw.body?.getReader();
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    length += part.value.length;
+    if (length > mostBytes) {
+      await reader?.cancel();
+      return tooLarge;
+    }
+    chunks.push(part.value);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return ok(bytes);
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  const startsWithMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  try {
+    return startsWithMark ? undefined : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

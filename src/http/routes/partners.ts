@@ -1,0 +1,6 @@
+import { createRouter } from "../context.ts";
+
+export function partnerRoutes() {
+  const app = createRouter();
+  return app;
+}

@@ -1,0 +1,6 @@
+import { createRouter } from "../context.ts";
+
+export function redeemRoutes() {
+  const app = createRouter();
+  return app;
+}

@@ -1,0 +1,3 @@
+export async function consumeCardEvents(batch: MessageBatch<unknown>, _env: Env): Promise<void> {
+  batch.ackAll();
+}

@@ -1,0 +1,44 @@
+/** A client for tests inside workerd: calls the product over HTTP only, as any other client would. */
+import { env, exports } from "cloudflare:workers";
+
+export const bootstrapKey = (): string => env.ADMIN_API_KEY;
+
+export type CallOptions = {
+  readonly key?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly raw?: BodyInit;
+};
+
+export type Answer<T> = { readonly status: number; readonly headers: Headers; readonly body: T; readonly text: string };
+
+export async function call<T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Answer<T>> {
+  const headers = new Headers(options.headers);
+  if (options.key !== undefined) headers.set("Authorization", `Bearer ${options.key}`);
+  if (options.body !== undefined && !headers.has("Content-Type")) headers.set("Content-Type", "application/json");
+  const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const response = await exports.default.fetch(
+    new Request(new URL(path, env.PUBLIC_ORIGIN), {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body !== undefined && { body }),
+    }),
+  );
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: (isJson && text !== "" ? JSON.parse(text) : undefined) as T,
+  };
+}
+
+let counter = 0;
+/** Unique within a test file; storage is isolated per file. */
+export const fresh = (prefix: string): string => `${prefix}${(counter += 1)}`;

@@ -1,0 +1,31 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+import { testBindings } from "./support/bindings.ts";
+
+/** `unit` runs pure code on Node; `workers` runs everything else inside workerd, on the real bindings. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node" } },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "../wrangler.toml" },
+            miniflare: {
+              bindings: {
+                ...(await testBindings()),
+                TEST_MIGRATIONS: await readD1Migrations(`${import.meta.dirname}/../migrations`),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "workers",
+          root: import.meta.dirname,
+          include: ["workers/**/*.test.ts"],
+          setupFiles: ["support/setup-workers.ts"],
+        },
+      },
+    ],
+  },
+});
