@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createFf1 } from "../../../src/domain/code/ff1.ts";
 import { type CodeFormat, readCode } from "../../../src/domain/code/read.ts";
 import { type CodeKey, MAX_NUMBERS, sealCode, unsealCode } from "../../../src/domain/code/seal.ts";
 
@@ -84,6 +85,22 @@ describe.each(FORMATS)("a sealed %s code", (format) => {
     const serialOne = { format, batch: 1, card: 1 };
     const codes = [OLD, NEW, keyOf("2", 7), keyOf("02", 7)].map((key) => sealCode({ ...serialOne, key }));
     expect(new Set(codes).size).toBe(4);
+  });
+
+  it("does not open to batch 0 or card 0, though the zeros are right", () => {
+    const [radix, part, length] = format === "base32" ? [32, 5, 15] : [10, 6, 17];
+    const ff1 = createFf1({ radix, length, key: OLD.key, tweak: new TextEncoder().encode(OLD.id) });
+    const zeros = Array.from({ length }, () => 0);
+    const batchOne = zeros.with(part - 1, 1);
+    const cardOne = zeros.with(2 * part - 1, 1);
+    for (const plain of [zeros, batchOne, cardOne]) {
+      expect(unsealCode({ format, symbols: ff1.encrypt(plain) }, [OLD])).toEqual([]);
+    }
+    const both = batchOne.with(2 * part - 1, 1);
+    expect(unsealCode({ format, symbols: ff1.encrypt(both) }, [OLD])).toEqual([{ batch: 1, card: 1, keyId: "1" }]);
+    for (let at = 2 * part; at < length; at++) {
+      expect(unsealCode({ format, symbols: ff1.encrypt(both.with(at, 1)) }, [OLD])).toEqual([]);
+    }
   });
 
   it("opens under no key of an empty ring", () => {
