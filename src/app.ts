@@ -40,8 +40,16 @@ const CROSS_ORIGIN_PATHS = [
   "/.well-known/*",
 ];
 
+/** The two credentials, as the document names them. */
+const SECURITY_SCHEMES = {
+  apiKey: { type: "http", scheme: "bearer", description: "An API key: `rf_<id>_<secret><checksum>`." },
+  accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "What redeeming a code gave." },
+} as const;
+
 export function createApp() {
   const app = createRouter();
+  for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
+    app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   app.onError(onError);
   app.use(requestContext);
   app.use(knownHostsOnly);

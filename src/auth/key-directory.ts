@@ -21,7 +21,13 @@ const RECORD_TTL_MS = 30_000;
 const MAX_RECORDS = 1000;
 export const BOOTSTRAP_KEY_ID = "bootstrap";
 
-export type KeyDirectory = { identify(key: string): Promise<KeyRecord | undefined>; forget(id: string): void };
+export type KeyDirectory = {
+  identify(key: string): Promise<KeyRecord | undefined>;
+  /** After a key was revoked here, so that this isolate knows at once. */
+  forget(id: string): void;
+  /** After a partner was suspended or resumed here. */
+  forgetPartner(partner: string): void;
+};
 
 type Deps = {
   readonly findKey: (id: string) => Promise<KeyRecord | undefined>;
@@ -59,6 +65,9 @@ export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDire
 
   return {
     forget: (id) => void records.delete(id),
+    forgetPartner(partner) {
+      for (const [id, kept] of records) if (kept.record.partner === partner) records.delete(id);
+    },
     async identify(key) {
       const id = await apiKeyId(key);
       const found = id === undefined ? undefined : await record(id);

@@ -1,5 +1,6 @@
 /** The isolate's services, made once per environment: what routes call, and nothing of HTTP. */
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
+import { createSealer, type Sealer } from "../auth/sealing.ts";
 import type { Config } from "../config.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
 import { findKeyRecord } from "../storage/api-keys.ts";
@@ -7,6 +8,7 @@ import { findKeyRecord } from "../storage/api-keys.ts";
 export type Services = {
   readonly db: Database;
   readonly keys: KeyDirectory;
+  readonly sealer: Sealer;
   /** Wall clock in ms; money is timed by the card's own clock. */
   readonly now: () => number;
 };
@@ -29,5 +31,6 @@ function createServices(env: Env, config: Config): Services {
     db,
     now,
     keys: createKeyDirectory({ findKey: (id) => findKeyRecord(db, id), adminApiKey: config.adminApiKey, now }),
+    sealer: createSealer(config.dataKeys),
   };
 }

@@ -8,6 +8,7 @@ import { problem } from "../problem.ts";
 
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
   if (error instanceof ConfigError) return misconfigured(c, error);
+  if (error instanceof HTTPException && error.status === 415) return problem(c, { code: "unsupported_media_type" });
   if (error instanceof HTTPException && error.status < 500) {
     return problem(c, { code: "bad_request", detail: "The body is not well-formed JSON." });
   }

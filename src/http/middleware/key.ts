@@ -9,18 +9,22 @@ export type KeyRule = {
   readonly scopes: readonly Scope[];
   /** Partner keys are refused as if the scope were missing. */
   readonly operatorOnly?: boolean;
+  /** The scopes are asked of operators only; the handler shows a partner key nothing but its own. */
+  readonly partnerKeysNeedNoScope?: boolean;
 };
 
 export const bearerOf = (header: string | undefined): string | undefined =>
   /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(header ?? "")?.[1];
 
-export const requireKey = ({ scopes, operatorOnly = false }: KeyRule) =>
+export const requireKey = ({ scopes, operatorOnly = false, partnerKeysNeedNoScope = false }: KeyRule) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const key = bearerOf(c.req.header("Authorization"));
     const record = key === undefined ? undefined : await c.var.services.keys.identify(key);
     if (!record) return problem(c, { code: "unauthenticated" });
     if (record.partnerSuspended) return problem(c, { code: "partner_suspended" });
-    const mayCall = scopes.some((scope) => record.scopes.includes(scope)) && (!operatorOnly || record.partner === null);
+    const isOperator = record.partner === null;
+    const hasScope = scopes.some((scope) => record.scopes.includes(scope)) || (partnerKeysNeedNoScope && !isOperator);
+    const mayCall = hasScope && (!operatorOnly || isOperator);
     if (!mayCall)
       return problem(c, {
         code: "insufficient_scope",
@@ -38,5 +42,5 @@ export const requireKey = ({ scopes, operatorOnly = false }: KeyRule) =>
 /** What a keyed route declares: its security in the document and the middleware that enforces it. */
 export const keyed = (rule: KeyRule) => ({
   security: [{ apiKey: [...rule.scopes] }],
-  middleware: [requireKey(rule)] as const,
+  middleware: requireKey(rule),
 });

@@ -1,6 +1,140 @@
+/** Partners: who resells, and within which limits. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { refuse } from "../../domain/errors.ts";
+import { formatAmount } from "../../domain/money.ts";
+import { PARTNER_STATUSES, type Partner } from "../../domain/partner.ts";
+import { isTimeZone } from "../../domain/time.ts";
+import { findPartner, listPartners, putPartner } from "../../storage/partners.ts";
 import { createRouter } from "../context.ts";
+import { listPage, listQuery, pageOf } from "../cursor.ts";
+import { keyed } from "../middleware/key.ts";
+import { problem } from "../problem.ts";
+import { amount, answers, currency, dnsLabel, jsonBody, microsOf, visibleText } from "../schemas.ts";
+import { mayActOn } from "../tenancy.ts";
+
+const tags = ["Partners"];
+
+/** Owners are written as a partner id or this word; no partner may be called so. */
+const RESERVED_IDS: ReadonlySet<string> = new Set(["operator"]);
+
+const limit = z.strictObject({ outstanding: amount, creditPerDay: amount, maxFaceValue: amount });
+
+const partnerInput = z
+  .strictObject({
+    name: visibleText(80, 1),
+    status: z.enum(PARTNER_STATUSES),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, "An IANA time zone such as Europe/Berlin.")
+      .openapi({ example: "Europe/Berlin" }),
+    limits: z
+      .record(currency, limit)
+      .openapi({ description: "By currency. A currency that is not listed cannot be issued." }),
+  })
+  .openapi("PartnerInput");
+
+const partnerOutput = z.object({ id: z.string(), ...partnerInput.shape }).openapi("Partner");
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/partners",
+  tags,
+  summary: "List partners",
+  ...keyed({ scopes: ["partners:write", "catalogue:read"], operatorOnly: true }),
+  request: { query: z.strictObject(listQuery) },
+  responses: answers(200, pageOf(partnerOutput), [
+    "unauthenticated",
+    "partner_suspended",
+    "insufficient_scope",
+    "invalid_input",
+  ]),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/v1/partners/{partner}",
+  tags,
+  summary: "Read a partner",
+  description: "A partner's own key may always read its partner, whatever its scopes.",
+  ...keyed({ scopes: ["partners:write", "catalogue:read"], partnerKeysNeedNoScope: true }),
+  request: { params: z.object({ partner: z.string() }) },
+  responses: answers(200, partnerOutput, ["unauthenticated", "partner_suspended", "insufficient_scope", "not_found"]),
+});
+
+const put = createRoute({
+  method: "put",
+  path: "/v1/partners/{partner}",
+  tags,
+  summary: "Create or replace a partner",
+  description: "Replaces everything, limits included. 201 when the partner is new.",
+  ...keyed({ scopes: ["partners:write"], operatorOnly: true }),
+  request: {
+    params: z.object({
+      partner: dnsLabel.refine((id) => !RESERVED_IDS.has(id), "This id is reserved."),
+    }),
+    ...jsonBody(partnerInput),
+  },
+  responses: {
+    ...answers(201, partnerOutput),
+    ...answers(200, partnerOutput, ["unauthenticated", "partner_suspended", "insufficient_scope", "invalid_input"]),
+  },
+});
 
 export function partnerRoutes() {
   const app = createRouter();
+
+  app.openapi(list, async (c) => {
+    const page = await listPage(c, {
+      name: "partners",
+      query: c.req.valid("query"),
+      read: (window) => listPartners(c.var.services.db, window),
+      positionOf: (partner: Partner) => [partner.id] as const,
+      itemOf: toWire,
+    });
+    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+  });
+
+  app.openapi(get, async (c) => {
+    const { partner: id } = c.req.valid("param");
+    const partner = mayActOn(c.var.caller, id) ? await findPartner(c.var.services.db, id) : undefined;
+    return partner ? c.json(toWire(partner), 200) : problem(c, refuse("not_found"));
+  });
+
+  app.openapi(put, async (c) => {
+    const { services } = c.var;
+    const partner = fromWire(c.req.valid("param").partner, c.req.valid("json"));
+    const outcome = await putPartner(services.db, partner, services.now());
+    // Suspending counts at once here; elsewhere when the kept key records end.
+    services.keys.forgetPartner(partner.id);
+    return outcome === "created" ? c.json(toWire(partner), 201) : c.json(toWire(partner), 200);
+  });
+
   return app;
 }
+
+const fromWire = (id: string, { limits, ...fields }: z.infer<typeof partnerInput>): Partner => ({
+  id,
+  ...fields,
+  limits: Object.entries(limits)
+    .map(([code, { outstanding, creditPerDay, maxFaceValue }]) => ({
+      currency: code,
+      outstandingMicros: microsOf(outstanding),
+      creditPerDayMicros: microsOf(creditPerDay),
+      maxFaceValueMicros: microsOf(maxFaceValue),
+    }))
+    .toSorted((a, b) => (a.currency < b.currency ? -1 : 1)),
+});
+
+const toWire = ({ limits, ...fields }: Partner): z.infer<typeof partnerOutput> => ({
+  ...fields,
+  limits: Object.fromEntries(
+    limits.map(({ currency: code, outstandingMicros, creditPerDayMicros, maxFaceValueMicros }) => [
+      code,
+      {
+        outstanding: formatAmount(outstandingMicros, code),
+        creditPerDay: formatAmount(creditPerDayMicros, code),
+        maxFaceValue: formatAmount(maxFaceValueMicros, code),
+      },
+    ]),
+  ),
+});
