@@ -11,7 +11,7 @@ import { batches, brands, brandVersions, partners, profiles, trunkPartners, trun
 
 /** A column of an outer-joined table under its own name, decoded as the column is; null where nothing was joined. */
 const joined = <C extends Column>(column: C, alias: string): SQL.Aliased<C["_"]["data"] | null> =>
-  sql<C["_"]["data"] | null>`${column}`.mapWith(column).as(alias) as SQL.Aliased<C["_"]["data"] | null>;
+  sql<C["_"]["data"] | null>`${column}`.mapWith(column).as(alias);
 
 const termsColumns = {
   batch: batches,
