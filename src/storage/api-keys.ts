@@ -1,6 +1,7 @@
 /** API keys in D1: hashes only. */
-import { eq } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import type { KeyRecord } from "../auth/key-directory.ts";
+import type { Scope } from "../domain/scopes.ts";
 import type { Database } from "./database.ts";
 import { apiKeys, partners } from "./schema.ts";
 
@@ -26,3 +27,65 @@ export const findKeyRecord = async (db: Database, id: string): Promise<KeyRecord
   const { partnerStatus, ...record } = row;
   return { ...record, partnerSuspended: partnerStatus === "suspended" };
 };
+
+/** A key as people see it: no hash, no secret. */
+export type ApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly partner: string | null;
+  readonly scopes: readonly Scope[];
+  readonly trunks: readonly string[];
+  readonly expiresAtMs: number | null;
+  readonly createdAtMs: number;
+};
+
+const ownedBy = (partner: string | null) => (partner === null ? isNull(apiKeys.partner) : eq(apiKeys.partner, partner));
+
+/** The keys of a partner (null: of the operator) that were not revoked, oldest first. */
+export async function listApiKeys(
+  db: Database,
+  partner: string | null,
+  { after, take }: { readonly after: readonly [createdAtMs: number, id: string] | null; readonly take: number },
+): Promise<ApiKey[]> {
+  const isAfter =
+    after && or(gt(apiKeys.createdAtMs, after[0]), and(eq(apiKeys.createdAtMs, after[0]), gt(apiKeys.id, after[1])));
+  return db.readNear("keys", (q) =>
+    q
+      .select({
+        id: apiKeys.id,
+        name: apiKeys.name,
+        partner: apiKeys.partner,
+        scopes: apiKeys.scopes,
+        trunks: apiKeys.trunks,
+        expiresAtMs: apiKeys.expiresAtMs,
+        createdAtMs: apiKeys.createdAtMs,
+      })
+      .from(apiKeys)
+      .where(and(ownedBy(partner), isNull(apiKeys.revokedAtMs), isAfter ?? undefined))
+      .orderBy(asc(apiKeys.createdAtMs), asc(apiKeys.id))
+      .limit(take),
+  );
+}
+
+export async function addApiKey(db: Database, key: ApiKey, hash: string): Promise<void> {
+  await db.write("key", (q) =>
+    q.insert(apiKeys).values({ ...key, hash, scopes: [...key.scopes], trunks: [...key.trunks] }),
+  );
+}
+
+/** Revokes for good. Revoking again keeps the first time; "absent" when this owner has no such key. */
+export async function revokeApiKey(
+  db: Database,
+  partner: string | null,
+  id: string,
+  atMs: number,
+): Promise<"revoked" | "absent"> {
+  const rows = await db.write("key", (q) =>
+    q
+      .update(apiKeys)
+      .set({ revokedAtMs: sql`coalesce(${apiKeys.revokedAtMs}, ${atMs})` })
+      .where(and(eq(apiKeys.id, id), ownedBy(partner)))
+      .returning({ id: apiKeys.id }),
+  );
+  return rows.length === 0 ? "absent" : "revoked";
+}

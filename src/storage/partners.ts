@@ -1,5 +1,5 @@
 /** Partners and their limits in D1. */
-import { and, asc, between, eq, gt, sql } from "drizzle-orm";
+import { asc, between, eq, gt, sql } from "drizzle-orm";
 import type { Partner, PartnerLimit } from "../domain/partner.ts";
 import type { Database } from "./database.ts";
 import { partnerLimits, partners } from "./schema.ts";
@@ -10,7 +10,14 @@ type PartnerRow = Omit<Partner, "limits">;
 
 const withLimits = (row: PartnerRow, limits: readonly (PartnerLimit & { readonly partner: string })[]): Partner => ({
   ...row,
-  limits: limits.filter(({ partner }) => partner === row.id).map(({ partner: _, ...limit }) => limit),
+  limits: limits
+    .filter(({ partner }) => partner === row.id)
+    .map(({ currency, outstandingMicros, creditPerDayMicros, maxFaceValueMicros }) => ({
+      currency,
+      outstandingMicros,
+      creditPerDayMicros,
+      maxFaceValueMicros,
+    })),
 });
 
 export async function findPartner(db: Database, id: string): Promise<Partner | undefined> {
@@ -45,7 +52,7 @@ export async function listPartners(
     const limits = await q
       .select()
       .from(partnerLimits)
-      .where(and(between(partnerLimits.partner, first.id, last.id)))
+      .where(between(partnerLimits.partner, first.id, last.id))
       .orderBy(asc(partnerLimits.partner), asc(partnerLimits.currency));
     return rows.map((row) => withLimits(row, limits));
   });
