@@ -30,7 +30,8 @@ export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
   const text = decodeUtf8(bytes.value);
   if (text === undefined)
     return problem(c, { code: "bad_request", detail: "The body is not UTF-8 without a byte order mark." });
-  c.req.bodyCache.text = text;
+  // Hono keeps promises here, whatever its type says; `json()` and `text()` then read what was checked.
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
   return next();
 });
 
