@@ -151,6 +151,8 @@ export const batches = sqliteTable(
     bonus: text({ mode: "json" }).$type<Record<string, string>>(),
     label: text(),
     createdAtMs: integer("created_at_ms").notNull(),
+    /** Cards of this format that a guess could hit when this batch was issued, itself included: its odds stay repeatable. */
+    liveCardsAtIssue: integer("live_cards_at_issue").notNull().default(0),
     standingVersion: integer("standing_version").notNull().default(1),
     status: text({ enum: ["active", "paused", "recalled"] })
       .notNull()

@@ -1,0 +1,1 @@
+ALTER TABLE `batches` ADD `live_cards_at_issue` integer DEFAULT 0 NOT NULL;
