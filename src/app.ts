@@ -8,7 +8,7 @@ import { batchRoutes } from "./http/routes/batches.ts";
 import { brandRoutes } from "./http/routes/brands.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
-import { documentRoutes } from "./http/routes/document.ts";
+import { documentRoutes, serveDocument } from "./http/routes/document.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
 import { meRoutes } from "./http/routes/me.ts";
 import { moneyRoutes } from "./http/routes/money.ts";
@@ -40,16 +40,8 @@ const CROSS_ORIGIN_PATHS = [
   "/.well-known/*",
 ];
 
-/** The two credentials, as the document names them. */
-const SECURITY_SCHEMES = {
-  apiKey: { type: "http", scheme: "bearer", description: "An API key: `rf_<id>_<secret><checksum>`." },
-  accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "What redeeming a code gave." },
-} as const;
-
 export function createApp() {
   const app = createRouter();
-  for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
-    app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   app.onError(onError);
   app.use(requestContext);
   app.use(knownHostsOnly);
@@ -61,6 +53,7 @@ export function createApp() {
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
 
+  serveDocument(app);
   app.notFound(notFound(() => app.routes));
   return app;
 }

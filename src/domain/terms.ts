@@ -64,21 +64,18 @@ export type CatalogueTerms = {
 export const isRecalled = (standing: Standing, card: number): boolean =>
   standing.status === "recalled" || standing.recalledRanges.some(([from, to]) => card >= from && card <= to);
 
-/** The earliest rule applies. Without a first use, only the rules that need none count; null = no end yet. */
-export function expiresAtMs(terms: BatchTerms, firstUsedAtMs: number | null): number | null {
-  const { at, daysAfterFirstUse, daysAfterIssue } = terms.expiry;
-  const dayAfter = (fromMs: number, days: number) =>
-    endOfDayMs(addDays(localDate(fromMs, terms.timeZone), days), terms.timeZone);
+const endOfDayAfter = (fromMs: number, days: number, timeZone: string): number =>
+  endOfDayMs(addDays(localDate(fromMs, timeZone), days), timeZone);
+
+/** The end that holds before any use: the earlier of the date and the days after issue; null = neither rule is set. */
+export function fixedEndMs({ expiry, timeZone, createdAtMs }: BatchTerms): number | null {
   const ends = [
-    at === null ? null : endOfDayMs(at, terms.timeZone),
-    daysAfterIssue === null ? null : dayAfter(terms.createdAtMs, daysAfterIssue),
-    daysAfterFirstUse === null || firstUsedAtMs === null ? null : dayAfter(firstUsedAtMs, daysAfterFirstUse),
+    expiry.at === null ? null : endOfDayMs(expiry.at, timeZone),
+    expiry.daysAfterIssue === null ? null : endOfDayAfter(createdAtMs, expiry.daysAfterIssue, timeZone),
   ].filter((end) => end !== null);
   return ends.length === 0 ? null : Math.min(...ends);
 }
 
-/** A suspended partner's batches act as paused; the version stays, so the object's copy is not overwritten by it. */
-export const effectiveStanding = (terms: CatalogueTerms): Standing =>
-  terms.partnerSuspended && terms.standing.status === "active"
-    ? { ...terms.standing, status: "paused" }
-    : terms.standing;
+/** The end that a first use sets. The earliest of all ends applies. */
+export const firstUseEndMs = ({ expiry, timeZone }: BatchTerms, firstUsedAtMs: number): number | null =>
+  expiry.daysAfterFirstUse === null ? null : endOfDayAfter(firstUsedAtMs, expiry.daysAfterFirstUse, timeZone);

@@ -24,10 +24,9 @@ export function isCalendarDate(text: string): boolean {
 }
 
 export function isTimeZone(text: string): boolean {
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text)) return false;
   try {
-    return (
-      /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text) && new Intl.DateTimeFormat("en", { timeZone: text }) !== undefined
-    );
+    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "";
   } catch {
     return false;
   }

@@ -1,8 +1,12 @@
 /** What every request carries through the HTTP layer. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Config } from "../config.ts";
+import type { CardCall } from "../domain/card.ts";
+import type { DeviceClaim } from "../domain/card-calls.ts";
+import type { CatalogueTerms } from "../domain/terms.ts";
 import type { Scope } from "../domain/scopes.ts";
 import type { Services } from "../services/services.ts";
+import type { Timings } from "./timings.ts";
 import { validationProblem } from "./validation.ts";
 
 /** Who holds the key of this request. `partner: null` is an operator. */
@@ -19,6 +23,7 @@ export type AppEnv = {
     config: Config;
     services: Services;
     requestId: string;
+    timings: Timings;
     /** Set by `requireKey`. */
     caller: Caller;
     /** Set by `requireHolder`: the verified subject of an access token. */
@@ -26,13 +31,8 @@ export type AppEnv = {
   };
 };
 
-export type Holder = {
-  readonly serial: string;
-  readonly batch: number;
-  readonly card: number;
-  readonly device: number;
-  readonly family: number;
-};
+/** The card and device of a verified access token. */
+export type Holder = { readonly call: CardCall; readonly claim: DeviceClaim; readonly terms: CatalogueTerms };
 
 /** Every router answers invalid input in the one problem format. */
 export const createRouter = () => new OpenAPIHono<AppEnv>({ defaultHook: validationProblem });

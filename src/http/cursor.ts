@@ -40,6 +40,8 @@ type ListOf<Row, Item, P extends Position> = {
   /** Names the list and its order; change it when the shape of its positions changes. */
   readonly name: string;
   readonly query: { readonly limit: number; readonly cursor?: string | undefined };
+  /** Whose list it is; by default the caller's partner. */
+  readonly owner?: string;
   /** Everything besides the cursor that decides which rows are listed. */
   readonly filter?: Readonly<Record<string, string | number | boolean | null | undefined>>;
   readonly read: (window: Window<P>) => Promise<readonly Row[]>;
@@ -50,10 +52,10 @@ type ListOf<Row, Item, P extends Position> = {
 /** One page. Refuses with `invalid_input` at /cursor when the cursor is not this caller's for this list and filter. */
 export async function listPage<Row, Item, P extends Position>(
   c: Context<AppEnv>,
-  { name, query, filter = {}, read, positionOf, itemOf }: ListOf<Row, Item, P>,
+  { name, query, owner, filter = {}, read, positionOf, itemOf }: ListOf<Row, Item, P>,
 ): Promise<Result<Page<Item>, Refusal>> {
   const keys = c.var.config.refreshKeys;
-  const binding = JSON.stringify([name, c.var.caller.partner, canonical(filter)]);
+  const binding = JSON.stringify([name, owner ?? c.var.caller.partner, canonical(filter)]);
   const after = query.cursor === undefined ? null : await openCursor<P>(keys, binding, query.cursor);
   if (after === undefined) return err(invalidField("/cursor", "Not a cursor of this list with this filter."));
   // One row more than asked tells whether there is a next page.

@@ -1,14 +1,29 @@
 /** The isolate's services, made once per environment: what routes call, and nothing of HTTP. */
+import { waitUntil } from "cloudflare:workers";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
+import { createRefreshTokens, type RefreshTokens } from "../auth/refresh-tokens.ts";
+import { createSigning, type Signing } from "../auth/signing.ts";
 import type { Config } from "../config.ts";
+import { createCardStubs, type CardStubs } from "../durable/stubs.ts";
+import { createCatalogueKv } from "../storage/catalogue-kv.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
 import { findKeyRecord } from "../storage/api-keys.ts";
+import { readBrand, readTerms } from "../storage/terms.ts";
+import { createCatalogue, type Catalogue } from "./catalogue.ts";
+import { createCredentials, type Credentials } from "./credentials.ts";
+import { createFailureBudget, type FailureBudget } from "./failure-budget.ts";
 
 export type Services = {
   readonly db: Database;
   readonly keys: KeyDirectory;
   readonly sealer: Sealer;
+  readonly catalogue: Catalogue;
+  readonly cards: CardStubs;
+  readonly signing: Signing;
+  readonly refreshTokens: RefreshTokens;
+  readonly credentials: Credentials;
+  readonly budget: FailureBudget;
   /** Wall clock in ms; money is timed by the card's own clock. */
   readonly now: () => number;
 };
@@ -27,10 +42,24 @@ export function servicesOf(env: Env, config: Config): Services {
 function createServices(env: Env, config: Config): Services {
   const now = () => Date.now();
   const db = createDatabase(env.DB);
+  const sealer = createSealer(config.dataKeys);
+  const signing = createSigning(config);
   return {
     db,
     now,
+    sealer,
+    signing,
     keys: createKeyDirectory({ findKey: (id) => findKeyRecord(db, id), adminApiKey: config.adminApiKey, now }),
-    sealer: createSealer(config.dataKeys),
+    catalogue: createCatalogue({
+      kv: createCatalogueKv(env.BRANDING),
+      readTerms: (batch) => readTerms(db, batch),
+      readBrand: (id) => readBrand(db, id),
+      now,
+      later: waitUntil,
+    }),
+    cards: createCardStubs(env.CARDS, config.jurisdiction),
+    refreshTokens: createRefreshTokens(config.refreshKeys),
+    credentials: createCredentials({ signing, sealer }),
+    budget: createFailureBudget({ ask: async (key) => (await env.REDEEM_FAILURES.limit({ key })).success, now }),
   };
 }

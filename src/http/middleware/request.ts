@@ -4,6 +4,7 @@ import { configOf } from "../../config.ts";
 import { servicesOf } from "../../services/services.ts";
 import type { AppEnv } from "../context.ts";
 import { problem } from "../problem.ts";
+import { startTimings } from "../timings.ts";
 
 /** API answers are data: nothing may run, frame or sniff them. Pages set their own policy. */
 const API_CSP = "default-src 'none'; frame-ancestors 'none'";
@@ -12,9 +13,12 @@ export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
   const config = configOf(c.env);
   c.set("config", config);
   c.set("requestId", crypto.randomUUID());
+  c.set("timings", startTimings());
   c.set("services", servicesOf(c.env, config));
   await next();
   const { headers } = c.res;
+  // How long our parts take is nobody's business but the operator's.
+  if (config.isLocal || c.var.caller?.partner === null) headers.set("Server-Timing", c.var.timings.header());
   headers.set("X-Request-Id", c.var.requestId);
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("Referrer-Policy", "no-referrer");

@@ -1,6 +1,161 @@
-import { createRouter } from "../context.ts";
+/** Cards for operators and partners: search (projection, says how old), one card live, and what can be done to it. */
+import { createRoute, z } from "@hono/zod-openapi";
+import type { CardAction } from "../../domain/card-calls.ts";
+import { invalidField, refuse, type Refusal } from "../../domain/errors.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import { MAX_BATCH_NUMBER, MAX_DEVICE_NUMBER } from "../../domain/serial.ts";
+import { parseRfc3339 } from "../../domain/time.ts";
+import { listCards } from "../../storage/cards.ts";
+import { createRouter, type Caller } from "../context.ts";
+import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
+import { findCard, serialParam } from "../find-card.ts";
+import { keyed } from "../middleware/key.ts";
+import { problem } from "../problem.ts";
+import { answers, instant, jsonBody, visibleText } from "../schemas.ts";
+import { cardSchema, cardStatusSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
+import { listedCardSchema, listedCardWire } from "../wire/listed-cards.ts";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/v1/cards",
+  tags: ["Cards"],
+  summary: "Search touched cards",
+  description:
+    "From the projection, seconds behind: each item says as of when. Untouched cards are not listed; their batch says how many there are.",
+  ...keyed({ scopes: ["cards:read"] }),
+  request: {
+    query: z.strictObject({
+      ...listQuery,
+      batch: z.coerce.number().int().min(1).max(MAX_BATCH_NUMBER).optional(),
+      status: cardStatusSchema.optional(),
+    }),
+  },
+  responses: answers(200, pageOf(listedCardSchema), [
+    "unauthenticated",
+    "insufficient_scope",
+    "invalid_input",
+    "try_again",
+  ]),
+});
+
+const CARD_REFUSALS = ["unauthenticated", "insufficient_scope", "not_found", "try_again", "card_halted"] as const;
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/v1/cards/{serial}",
+  tags: ["Cards"],
+  summary: "One card, live",
+  description: "An untouched card is answered from its batch's terms; asking creates nothing.",
+  ...keyed({ scopes: ["cards:read"] }),
+  request: { params: serialParam },
+  responses: answers(200, cardSchema, CARD_REFUSALS),
+});
+
+const postingsRoute = createRoute({
+  method: "get",
+  path: "/v1/cards/{serial}/postings",
+  tags: ["Cards"],
+  summary: "A card's ledger, newest first",
+  ...keyed({ scopes: ["cards:read"] }),
+  request: { params: serialParam, query: z.strictObject(listQuery) },
+  responses: answers(200, pageOf(postingSchema), [...CARD_REFUSALS, "invalid_input"]),
+});
+
+const actBody = z
+  .strictObject({
+    action: z.enum(["block", "unblock", "activate", "deactivate", "extend", "release_device", "close"]),
+    reason: visibleText(200, 1),
+    expiresAt: instant.optional().openapi({ description: "With extend only." }),
+    device: z
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_DEVICE_NUMBER)
+      .optional()
+      .openapi({ description: "With release_device only." }),
+  })
+  .openapi("CardAction");
+
+const actRoute = createRoute({
+  method: "patch",
+  path: "/v1/cards/{serial}",
+  tags: ["Cards"],
+  summary: "Act on one card",
+  description:
+    "Counts from the card's next command. `activate` is also allowed to keys with cards:activate; `deactivate` within 15 minutes while untouched.",
+  ...keyed({ scopes: ["cards:write", "cards:activate"] }),
+  request: { params: serialParam, ...jsonBody(actBody) },
+  responses: answers(200, cardSchema, [...CARD_REFUSALS, "card_recalled", "card_closed", "invalid_input"]),
+});
 
 export function cardRoutes() {
   const app = createRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const { batch, status, ...query } = c.req.valid("query");
+    const { db, now } = c.var.services;
+    const nowMs = now();
+    const filter = { partner: c.var.caller.partner, batch: batch ?? null, status: status ?? null };
+    const page = await listPage(c, {
+      name: "cards 1",
+      query,
+      filter,
+      read: async ({ after, take }: Window<[number, number]>) => listCards(db, filter, { after, take }, nowMs),
+      positionOf: ({ card }): [number, number] => [card.batch, card.card],
+      itemOf: (row) => listedCardWire(row, nowMs),
+    });
+    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    const call = await findCard(c, c.req.valid("param").serial);
+    if (!call.ok) return problem(c, call.error);
+    const view = await c.var.services.cards.call(call.value, (card) => card.inspect(call.value));
+    return view.ok ? c.json(cardWire(call.value, view.value), 200) : problem(c, view.error);
+  });
+
+  app.openapi(postingsRoute, async (c) => {
+    const call = await findCard(c, c.req.valid("param").serial);
+    if (!call.ok) return problem(c, call.error);
+    const { cards } = c.var.services;
+    const page = await listPage(c, {
+      name: "postings 1",
+      query: c.req.valid("query"),
+      filter: { serial: serialOf(call.value) },
+      read: async ({ after, take }: Window<[number]>) =>
+        cards.call(call.value, (card) => card.postings(call.value, { before: after?.[0] ?? null, limit: take })),
+      positionOf: ({ seq }): [number] => [seq],
+      itemOf: (posting) => postingWire(posting, call.value.terms),
+    });
+    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+  });
+
+  app.openapi(actRoute, async (c) => {
+    const body = c.req.valid("json");
+    const action = readAction(body, c.var.caller);
+    if (!action.ok) return problem(c, action.error);
+    const call = await findCard(c, c.req.valid("param").serial);
+    if (!call.ok) return problem(c, call.error);
+    const journal = { reason: body.reason, actor: c.var.caller.keyId };
+    const view = await c.var.services.cards.call(call.value, (card) => card.act(call.value, action.value, journal));
+    return view.ok ? c.json(cardWire(call.value, view.value), 200) : problem(c, view.error);
+  });
+
   return app;
+}
+
+/** Each action with exactly its own field; a till's key may activate and nothing else. */
+function readAction(
+  { action, expiresAt, device }: z.infer<typeof actBody>,
+  caller: Caller,
+): Result<CardAction, Refusal> {
+  if (action !== "activate" && !caller.scopes.has("cards:write")) {
+    return err(refuse("insufficient_scope", "This needs the scope cards:write."));
+  }
+  if ((action === "extend") !== (expiresAt !== undefined))
+    return err(invalidField("/expiresAt", "Needed by extend, and only there."));
+  if ((action === "release_device") !== (device !== undefined))
+    return err(invalidField("/device", "Needed by release_device, and only there."));
+  if (action === "extend") return ok({ action, expiresAtMs: parseRfc3339(expiresAt ?? "") ?? 0 });
+  return ok(action === "release_device" ? { action, device: device ?? 0 } : { action });
 }

@@ -1,6 +1,149 @@
+/** The card as its holder's device sees it. Every call asks the card's object whether the device is still signed in. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { formatSerial } from "../../domain/serial.ts";
+import { toRfc3339 } from "../../domain/time.ts";
+import { brandOf } from "../../services/redeem.ts";
 import { createRouter } from "../context.ts";
+import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
+import { asHolder } from "../middleware/holder.ts";
+import { problem } from "../problem.ts";
+import { answers, refusals } from "../schemas.ts";
+import {
+  holderCardSchema,
+  holderCardWire,
+  postingSchema,
+  postingWire,
+  shortBalanceSchema,
+  shortBalanceWire,
+} from "../wire/cards.ts";
+import { provisioningSchema, provisioningWire } from "../wire/provisioning.ts";
+import { provisionFor } from "../wire/tokens.ts";
+
+const HOLDER_REFUSALS = [
+  "unauthenticated",
+  "card_blocked",
+  "device_signed_out",
+  "card_recalled",
+  "card_closed",
+  "try_again",
+  "card_halted",
+] as const;
+
+const meSchema = z
+  .object({
+    card: holderCardSchema,
+    balance: shortBalanceSchema,
+    brand: z.object({ brand: z.string(), version: z.number().int() }),
+    devices: z.array(
+      z.object({ number: z.number().int(), name: z.string().nullable(), current: z.boolean(), sipSeat: z.boolean() }),
+    ),
+    serverTime: z.string(),
+  })
+  .openapi("Me");
+
+const common = { tags: ["Card holder"], ...asHolder };
+
+const meRoute = createRoute({
+  method: "get",
+  path: "/v1/me",
+  summary: "The card now",
+  ...common,
+  responses: {
+    ...answers(200, meSchema, HOLDER_REFUSALS),
+    304: { description: "Not changed since the ETag sent in If-None-Match" },
+  },
+});
+
+const postingsRoute = createRoute({
+  method: "get",
+  path: "/v1/me/postings",
+  summary: "Statement, newest first",
+  ...common,
+  request: { query: z.strictObject(listQuery) },
+  responses: answers(200, pageOf(postingSchema), [...HOLDER_REFUSALS, "invalid_input"]),
+});
+
+const credentialsRoute = createRoute({
+  method: "post",
+  path: "/v1/me/sip-credentials",
+  summary: "Fresh SIP and TURN credentials",
+  description: "Older ones stay valid until they expire, so a running call is not cut.",
+  ...common,
+  responses: answers(200, provisioningSchema, HOLDER_REFUSALS),
+});
+
+const signOutRoute = createRoute({
+  method: "delete",
+  path: "/v1/me/device",
+  summary: "Sign this device out",
+  description:
+    "Its tokens end at once and its place on the card is free. SIP credentials at a registrar end when they expire.",
+  ...common,
+  responses: { 204: { description: "Signed out" }, ...refusals(HOLDER_REFUSALS) },
+});
 
 export function meRoutes() {
   const app = createRouter();
+
+  app.openapi(meRoute, async (c) => {
+    const { call, claim, terms } = c.var.holder;
+    const { cards, catalogue, now } = c.var.services;
+    const [found, brand] = await Promise.all([
+      cards.call(call, (card) => card.holder(call, claim)),
+      brandOf(catalogue, terms),
+    ]);
+    if (!found.ok) return problem(c, found.error);
+    const view = found.value;
+    const etag = `W/"${view.version}.${view.status}.${brand.version}.${claim.device}"`;
+    c.header("ETag", etag);
+    c.header("Cache-Control", "private, no-cache");
+    if (c.req.header("If-None-Match") === etag) return c.body(null, 304);
+    const me = {
+      card: holderCardWire(call, view, claim.device),
+      balance: shortBalanceWire(view.balance, view.currency),
+      brand: { brand: brand.brand, version: brand.version },
+      devices: view.devices
+        .filter(({ status }) => status === "active")
+        .map(({ number, name }) => ({ number, name, current: number === claim.device, sipSeat: true })),
+      serverTime: toRfc3339(now()),
+    };
+    return c.json(me, 200);
+  });
+
+  app.openapi(postingsRoute, async (c) => {
+    const { call, claim, terms } = c.var.holder;
+    const { cards } = c.var.services;
+    const signedIn = await cards.call(call, (card) => card.holder(call, claim));
+    if (!signedIn.ok) return problem(c, signedIn.error);
+    const page = await listPage(c, {
+      name: "me-postings 1",
+      owner: formatSerial({ batch: terms.batch.number, card: call.card }),
+      query: c.req.valid("query"),
+      read: async ({ after, take }: Window<[number]>) =>
+        cards.call(call, (card) => card.postings(call, { before: after?.[0] ?? null, limit: take })),
+      positionOf: ({ seq }): [number] => [seq],
+      itemOf: (posting) => postingWire(posting, terms.batch),
+    });
+    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+  });
+
+  app.openapi(credentialsRoute, async (c) => {
+    const { call, claim, terms } = c.var.holder;
+    const { services } = c.var;
+    const [found, brand] = await Promise.all([
+      services.cards.call(call, (card) => card.holder(call, claim)),
+      brandOf(services.catalogue, terms),
+    ]);
+    if (!found.ok) return problem(c, found.error);
+    const provisioning = await provisionFor(services, { call, terms, view: found.value, claim, nowMs: services.now() });
+    return c.json(provisioningWire(provisioning, brand.name), 200);
+  });
+
+  app.openapi(signOutRoute, async (c) => {
+    const { call, claim } = c.var.holder;
+    const signedOut = await c.var.services.cards.call(call, (card) => card.signOut(call, claim));
+    return signedOut.ok ? c.body(null, 204) : problem(c, signedOut.error);
+  });
+
   return app;
 }

@@ -1,6 +1,80 @@
+/** What verifiers and clients discover: keys and metadata. Two metadata names, one document, one issuer. */
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Config } from "../../config.ts";
 import { createRouter } from "../context.ts";
+import { problem } from "../problem.ts";
+import { refusals } from "../schemas.ts";
+
+/** Short enough that a new key is everywhere before it signs. */
+const KEYS_CACHE = "public, max-age=300";
+
+const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).openapi("JsonWebKeySet");
+const metadataSchema = z.record(z.string(), z.unknown()).openapi("AuthorizationServerMetadata");
+const found = (schema: z.ZodType) => ({ 200: { description: "Success", content: { "application/json": { schema } } } });
+
+const jwksRoute = createRoute({
+  method: "get",
+  path: "/.well-known/jwks.json",
+  tags: ["Discovery"],
+  summary: "Public keys (RFC 7517)",
+  responses: found(jwksSchema),
+});
+
+const pemRoute = createRoute({
+  method: "get",
+  path: "/.well-known/keys/{file}",
+  tags: ["Discovery"],
+  summary: "One public key as PEM",
+  description: "`{kid}.pem`, for SIP servers that read keys from disk.",
+  request: { params: z.object({ file: z.string().openapi({ example: "k1.pem" }) }) },
+  responses: {
+    200: { description: "SubjectPublicKeyInfo", content: { "application/x-pem-file": { schema: z.string() } } },
+    ...refusals(["not_found"]),
+  },
+});
+
+const metadataRoute = (path: string) =>
+  createRoute({
+    method: "get",
+    path,
+    tags: ["Discovery"],
+    summary: "Authorization server metadata (RFC 8414)",
+    responses: found(metadataSchema),
+  });
 
 export function wellKnownRoutes() {
   const app = createRouter();
+
+  app.openapi(jwksRoute, (c) =>
+    c.json({ keys: c.var.services.signing.jwks().keys.map((key) => ({ ...key })) }, 200, {
+      "Cache-Control": KEYS_CACHE,
+    }),
+  );
+
+  app.openapi(pemRoute, async (c) => {
+    const kid = /^([A-Za-z0-9]{1,32})\.pem$/.exec(c.req.valid("param").file)?.[1];
+    const pem = kid === undefined ? undefined : await c.var.services.signing.pem(kid);
+    if (pem === undefined) return problem(c, { code: "not_found" });
+    return c.body(`${pem.trimEnd()}\n`, 200, { "Content-Type": "application/x-pem-file", "Cache-Control": KEYS_CACHE });
+  });
+
+  for (const path of ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]) {
+    app.openapi(metadataRoute(path), (c) => c.json(metadata(c.var.config), 200, { "Cache-Control": KEYS_CACHE }));
+  }
   return app;
 }
+
+/** RFC 8414 section 2. There is no authorization endpoint: a card's code is redeemed, and the rest is refresh. */
+const metadata = ({ publicOrigin }: Config): Record<string, unknown> => ({
+  issuer: publicOrigin,
+  jwks_uri: `${publicOrigin}/.well-known/jwks.json`,
+  token_endpoint: `${publicOrigin}/v1/token`,
+  revocation_endpoint: `${publicOrigin}/v1/revoke`,
+  response_types_supported: [],
+  grant_types_supported: ["refresh_token"],
+  token_endpoint_auth_methods_supported: ["none"],
+  revocation_endpoint_auth_methods_supported: ["none"],
+  subject_types_supported: ["public"],
+  id_token_signing_alg_values_supported: ["ES256"],
+  service_documentation: `${publicOrigin}/docs`,
+});

@@ -1,0 +1,97 @@
+/**
+ * What is said between the Worker and a card's object: plain values both ways, refusals included,
+ * because classes and thrown errors do not survive the call.
+ */
+import type { Balance } from "./balance.ts";
+import type { CardCall, CardState, CardStatus } from "./card.ts";
+import type { Refusal } from "./errors.ts";
+import type { MoneyCommand, Posting } from "./ledger.ts";
+import type { Result } from "./result.ts";
+import type { CardKind, CardMode } from "./terms.ts";
+
+export type DeviceView = {
+  readonly number: number;
+  readonly name: string | null;
+  readonly platform: string | null;
+  readonly status: "active" | "signed_out";
+  readonly lastSeenAtMs: number;
+};
+
+/** A card as it stands now; amounts in micros. */
+export type CardView = {
+  readonly version: number;
+  readonly status: CardStatus;
+  readonly kind: CardKind;
+  readonly mode: CardMode;
+  readonly currency: string;
+  readonly expiresAtMs: number | null;
+  readonly firstUsedAtMs: number | null;
+  /** Of an untouched card, as if its face value were credited. */
+  readonly balance: Balance;
+  readonly devices: readonly DeviceView[];
+  readonly openHolds: number;
+};
+
+/** Position in the sequence of refresh tokens of one device. */
+export type Generation = { readonly device: number; readonly family: number; readonly generation: number };
+
+export type NewDevice = {
+  readonly idHash: string;
+  readonly name: string | null;
+  readonly platform: string | null;
+  readonly publicKey: string | null;
+};
+
+/** A device as an access token names it. */
+export type DeviceClaim = { readonly device: number; readonly family: number };
+
+export type Redeemed = { readonly card: CardView; readonly refresh: Generation };
+
+export type MoneyOutcome = {
+  readonly id: string;
+  readonly currency: string;
+  readonly movedMicros: number;
+  readonly restMicros: number;
+  readonly availableMicros: number;
+  readonly heldMicros: number;
+  readonly replayed: boolean;
+};
+
+export type CardAction =
+  | { readonly action: "block" | "unblock" | "activate" | "deactivate" | "close" }
+  | { readonly action: "extend"; readonly expiresAtMs: number }
+  | { readonly action: "release_device"; readonly device: number };
+
+/** A refusal of a money command may be the pinned one of an earlier, equal request. */
+export type MoneyRefusal = Refusal & { readonly replayed?: boolean };
+
+/** The methods of a card's object. Every one is safe to send again: it is a read, or idempotent by its content. */
+export type CardObject = {
+  redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>>;
+  refresh(call: CardCall, presented: Generation): Promise<Result<Redeemed, Refusal>>;
+  /** The card for one of its signed-in devices. */
+  holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>>;
+  signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
+  revokeFamily(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
+  money(call: CardCall, command: MoneyCommand): Promise<Result<MoneyOutcome, MoneyRefusal>>;
+  act(
+    call: CardCall,
+    action: CardAction,
+    journal: { reason: string; actor: string },
+  ): Promise<Result<CardView, Refusal>>;
+  inspect(call: CardCall): Promise<Result<CardView, Refusal>>;
+  postings(call: CardCall, page: PageOfPostings): Promise<readonly Posting[]>;
+};
+
+/** Newest first, before a posting number. */
+export type PageOfPostings = { readonly before: number | null; readonly limit: number };
+
+/** What the object tells the projection, ordered by version. */
+export type CardEvent = { readonly type: "card"; readonly atMs: number; readonly state: CardProjection };
+
+export type CardProjection = Pick<CardState, "version" | "card" | "balance" | "firstUsedAtMs" | "expiresAtMs"> & {
+  readonly batch: number;
+  readonly status: CardStatus;
+  readonly devices: number;
+  readonly openHolds: number;
+};

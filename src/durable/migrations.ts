@@ -1,0 +1,117 @@
+/**
+ * The schema of a card's own database. Append only: a released step never changes, a change is a new step.
+ * No step runs before the first write, so probing a card stores nothing.
+ */
+
+export type Migration = { readonly version: number; readonly sql: string };
+
+/** The equation and the signs are checked by the database too: a bug above cannot be committed. */
+const FIRST = `
+CREATE TABLE card (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  version INTEGER NOT NULL,
+  projected_version INTEGER NOT NULL DEFAULT 0,
+  clock_ms INTEGER NOT NULL,
+  batch INTEGER NOT NULL,
+  card INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  face_value_micros INTEGER NOT NULL CHECK (face_value_micros > 0),
+  max_devices INTEGER NOT NULL,
+  first_used_at_ms INTEGER,
+  expires_at_ms INTEGER,
+  on_sale INTEGER NOT NULL,
+  activated_at_ms INTEGER,
+  blocked INTEGER NOT NULL,
+  closed INTEGER NOT NULL,
+  standing TEXT NOT NULL,
+  credits INTEGER NOT NULL CHECK (credits >= 0),
+  debt INTEGER NOT NULL CHECK (debt >= 0),
+  available INTEGER NOT NULL CHECK (available >= 0),
+  held INTEGER NOT NULL CHECK (held >= 0),
+  spent INTEGER NOT NULL CHECK (spent >= 0),
+  reversed INTEGER NOT NULL CHECK (reversed >= 0),
+  expired INTEGER NOT NULL CHECK (expired >= 0),
+  last_seq INTEGER NOT NULL,
+  last_device INTEGER NOT NULL,
+  CHECK (credits + debt = available + held + spent + reversed + expired)
+) STRICT;
+
+CREATE TABLE postings (
+  seq INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  amount_micros INTEGER NOT NULL,
+  available_micros INTEGER NOT NULL CHECK (available_micros >= 0),
+  held_micros INTEGER NOT NULL CHECK (held_micros >= 0),
+  reason TEXT
+) STRICT;
+CREATE TRIGGER postings_keep BEFORE UPDATE ON postings BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+CREATE TRIGGER postings_stay BEFORE DELETE ON postings BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+
+CREATE TABLE outcomes (
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  content TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  refusal TEXT,
+  moved_micros INTEGER NOT NULL,
+  rest_micros INTEGER NOT NULL,
+  available_micros INTEGER NOT NULL,
+  held_micros INTEGER NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outcomes_refused ON outcomes (at_ms) WHERE refusal IS NOT NULL;
+CREATE TRIGGER outcomes_keep BEFORE UPDATE ON outcomes BEGIN SELECT RAISE(ABORT, 'outcomes are final'); END;
+CREATE TRIGGER outcomes_stay BEFORE DELETE ON outcomes WHEN old.refusal IS NULL
+  BEGIN SELECT RAISE(ABORT, 'applied outcomes are kept'); END;
+
+CREATE TABLE devices (
+  number INTEGER PRIMARY KEY,
+  id_hash TEXT NOT NULL,
+  name TEXT,
+  platform TEXT,
+  public_key TEXT,
+  status TEXT NOT NULL,
+  family INTEGER NOT NULL,
+  family_revoked INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  advanced_at_ms INTEGER NOT NULL,
+  last_seen_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE acts (
+  seq INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  action TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER acts_keep BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END;
+CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
+
+/** A storage of its own for the version: PRAGMA user_version is refused by the platform. */
+const VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY) STRICT";
+
+/** 0 = the card was never written. Reads only. */
+export function schemaVersion(sql: SqlStorage): number {
+  const table = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'").toArray();
+  if (table.length === 0) return 0;
+  return sql.exec<{ version: number }>("SELECT coalesce(max(version), 0) AS version FROM schema_version").one().version;
+}
+
+/** Brings the schema up to date inside the caller's transaction. */
+export function migrate(sql: SqlStorage, from: number, migrations: readonly Migration[] = MIGRATIONS): number {
+  const pending = migrations.filter(({ version }) => version > from);
+  if (pending.length > 0) sql.exec(VERSION_TABLE);
+  for (const { version, sql: step } of pending) {
+    sql.exec(step);
+    sql.exec("INSERT INTO schema_version (version) VALUES (?)", version);
+  }
+  return pending.at(-1)?.version ?? from;
+}

@@ -1,0 +1,62 @@
+/** The tokens and credentials of one device, made for an answer. */
+import { z } from "@hono/zod-openapi";
+import { ACCESS_TOKEN_SECONDS } from "../../auth/signing.ts";
+import type { CardCall } from "../../domain/card.ts";
+import type { CardView, DeviceClaim, Generation } from "../../domain/card-calls.ts";
+import { formatSipUser } from "../../domain/serial.ts";
+import type { CatalogueTerms } from "../../domain/terms.ts";
+import type { Provisioning } from "../../services/credentials.ts";
+import type { Services } from "../../services/services.ts";
+import { serialOf } from "./cards.ts";
+
+export type Tokens = { readonly accessToken: string; readonly refreshToken: string };
+
+export const tokensSchema = z.object({
+  tokenType: z.literal("Bearer"),
+  accessToken: z.string(),
+  expiresIn: z.number().int(),
+  refreshToken: z.string(),
+});
+
+export const tokensWire = (tokens: Tokens) => ({
+  tokenType: "Bearer" as const,
+  expiresIn: ACCESS_TOKEN_SECONDS,
+  ...tokens,
+});
+
+export async function tokensFor(
+  services: Services,
+  call: CardCall,
+  refresh: Generation,
+  nowMs: number,
+): Promise<Tokens> {
+  const card = { batch: call.terms.number, card: call.card };
+  const [accessToken, refreshToken] = await Promise.all([
+    services.signing.accessToken({ ...card, device: refresh.device, family: refresh.family }, nowMs),
+    services.refreshTokens.issue({ ...card, ...refresh }),
+  ]);
+  return { accessToken, refreshToken };
+}
+
+type ProvisionFor = {
+  readonly call: CardCall;
+  readonly terms: CatalogueTerms;
+  readonly view: CardView;
+  readonly claim: DeviceClaim;
+  readonly nowMs: number;
+};
+
+/** Only an active card gets credentials: an expired one shows its state and can be topped up. */
+export const provisionFor = (
+  services: Services,
+  { call, terms, view, claim, nowMs }: ProvisionFor,
+): Promise<Provisioning> =>
+  services.credentials.provision({
+    trunk: terms.trunk,
+    profile: terms.profile,
+    partner: call.terms.partner,
+    sipUser: formatSipUser(serialOf(call), claim.device),
+    mayCall: view.status === "active",
+    cardEndsAtMs: view.expiresAtMs,
+    nowMs,
+  });

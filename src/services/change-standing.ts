@@ -1,0 +1,35 @@
+/** Pausing, resuming and recalling: decided on the standing as it is, written only if it still is. */
+import type { Batch } from "../domain/batch.ts";
+import { refuse, type Refusal } from "../domain/errors.ts";
+import { err, ok, type Result } from "../domain/result.ts";
+import { decideStanding, type StandingChange } from "../domain/standing.ts";
+import { findBatch, updateStanding, type BatchKey } from "../storage/batches.ts";
+import type { Database } from "../storage/database.ts";
+
+/** Changes of one batch are rare; losing this often means somebody repeats them in a loop. */
+const MAX_TRIES = 8;
+
+type Deps = {
+  readonly db: Database;
+  /** The new standing must be seen at once, here and in the copies. */
+  readonly refreshTerms: (batch: number) => Promise<void>;
+};
+
+export async function changeStanding(
+  { db, refreshTerms }: Deps,
+  key: BatchKey,
+  change: StandingChange,
+): Promise<Result<Batch, Refusal>> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const found = await findBatch(db, key);
+    if (!found) return err(refuse("not_found"));
+    const next = decideStanding(found.standing, found.batch.quantity, change);
+    if (!next.ok) return next;
+    if (next.value === found.standing) return ok(found.batch);
+    const written = await updateStanding(db, key.number, next.value);
+    if (!written) continue;
+    await refreshTerms(key.number);
+    return ok(written);
+  }
+  return err(refuse("try_again"));
+}

@@ -1,0 +1,77 @@
+/** The projection of touched cards: written from the queue by version, read for search and reports. Seconds behind. */
+import { and, asc, eq, gt, or, sql } from "drizzle-orm";
+import type { CardEvent } from "../domain/card-calls.ts";
+import type { CardStatus } from "../domain/card.ts";
+import type { Database } from "./database.ts";
+import { batches, cards } from "./schema.ts";
+
+/** Upserts whatever is newer than what is there: events may come twice and in any order. */
+export async function projectCards(db: Database, events: readonly CardEvent[], nowMs: number): Promise<void> {
+  const rows = events.map(({ atMs, state }) => ({ ...state, ...state.balance, atMs }));
+  // One statement and one parameter for the whole batch; `WHERE true` keeps ON CONFLICT from being read as a join.
+  await db.write("projection", (q) =>
+    q.run(sql`
+      INSERT INTO cards (batch, card, version, status, available_micros, held_micros, spent_micros, reversed_micros,
+        expired_micros, credits_micros, debt_micros, devices, open_holds, first_used_at_ms, expires_at_ms, changed_at_ms, projected_at_ms)
+      SELECT value->>'batch', value->>'card', value->>'version', value->>'status', value->>'available', value->>'held',
+        value->>'spent', value->>'reversed', value->>'expired', value->>'credits', value->>'debt', value->>'devices',
+        value->>'openHolds', value->>'firstUsedAtMs', value->>'expiresAtMs', value->>'atMs', ${nowMs}
+      FROM json_each(${JSON.stringify(rows)}) WHERE true
+      ON CONFLICT (batch, card) DO UPDATE SET version = excluded.version, status = excluded.status,
+        available_micros = excluded.available_micros, held_micros = excluded.held_micros, spent_micros = excluded.spent_micros,
+        reversed_micros = excluded.reversed_micros, expired_micros = excluded.expired_micros, credits_micros = excluded.credits_micros,
+        debt_micros = excluded.debt_micros, devices = excluded.devices, open_holds = excluded.open_holds,
+        first_used_at_ms = excluded.first_used_at_ms, expires_at_ms = excluded.expires_at_ms,
+        changed_at_ms = excluded.changed_at_ms, projected_at_ms = excluded.projected_at_ms
+      WHERE excluded.version > cards.version`),
+  );
+}
+
+export type ProjectedCard = {
+  readonly card: typeof cards.$inferSelect;
+  readonly partner: string;
+  readonly brand: string;
+  readonly profile: string | null;
+  readonly currency: string;
+};
+
+export type CardFilter = {
+  readonly partner: string | null;
+  readonly batch: number | null;
+  readonly status: CardStatus | null;
+};
+
+/** In the order of serials. An expiry that has passed counts although nothing was written when it did. */
+export async function listCards(
+  db: Database,
+  filter: CardFilter,
+  window: { readonly after: readonly [batch: number, card: number] | null; readonly take: number },
+  nowMs: number,
+): Promise<ProjectedCard[]> {
+  const [batch, card] = window.after ?? [0, 0];
+  return db.readNear("cards", (q) =>
+    q
+      .select({
+        card: cards,
+        partner: batches.partner,
+        brand: batches.brand,
+        profile: batches.profile,
+        currency: batches.currency,
+      })
+      .from(cards)
+      .innerJoin(batches, eq(batches.number, cards.batch))
+      .where(
+        and(
+          or(gt(cards.batch, batch), and(eq(cards.batch, batch), gt(cards.card, card))),
+          filter.partner === null ? undefined : eq(batches.partner, filter.partner),
+          filter.batch === null ? undefined : eq(cards.batch, filter.batch),
+          filter.status === null ? undefined : eq(statusAt(nowMs), filter.status),
+        ),
+      )
+      .orderBy(asc(cards.batch), asc(cards.card))
+      .limit(window.take),
+  );
+}
+
+const statusAt = (nowMs: number) =>
+  sql<CardStatus>`CASE WHEN ${cards.status} = 'active' AND ${cards.expiresAtMs} < ${nowMs} THEN 'expired' ELSE ${cards.status} END`;
