@@ -44,6 +44,17 @@ export const instant = z
   .string()
   .refine((text) => parseRfc3339(text) !== undefined, "An RFC 3339 time such as 2027-11-23T23:59:59Z.");
 
+/** An object with free keys. zod drops a key called `__proto__`; here it is unknown like any other. */
+export const recordOf = <V extends z.ZodType>(key: z.ZodType<string, string>, value: V) =>
+  z.preprocess(
+    (input, ctx) => {
+      if (typeof input === "object" && input !== null && Object.hasOwn(input, "__proto__"))
+        ctx.addIssue({ code: "unrecognized_keys", keys: ["__proto__"], input: { ...input } });
+      return input;
+    },
+    z.record(key, value),
+  );
+
 /** For values zod has checked already. */
 export const microsOf = (text: string): number => parseAmount(text) ?? 0;
 

@@ -74,10 +74,8 @@ export async function putPartner(
         .onConflictDoUpdate({ target: partners.id, set: fields }),
       q.delete(partnerLimits).where(eq(partnerLimits.partner, id)),
       // One parameter whatever the number of currencies: D1 binds at most 100.
-      q.run(sql`INSERT INTO partner_limits
-          (partner, currency, outstanding_micros, credit_per_day_micros, max_face_value_micros)
-        SELECT ${id}, value->>'currency', value->>'outstandingMicros', value->>'creditPerDayMicros',
-          value->>'maxFaceValueMicros'
+      q.insert(partnerLimits).select(sql`SELECT ${id}, value->>'currency', value->>'outstandingMicros',
+        value->>'creditPerDayMicros', value->>'maxFaceValueMicros'
         FROM json_each(${JSON.stringify(limits)}) WHERE true`),
     ]),
   );

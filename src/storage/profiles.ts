@@ -44,11 +44,17 @@ export async function putProfile(
         .select({ id: profiles.id })
         .from(profiles)
         .where(and(eq(profiles.partner, partner), eq(profiles.id, id))),
-      q.all<{ id: string }>(sql`INSERT INTO profiles (partner, id, trunk, document)
-        SELECT ${partner}, ${id}, ${trunk}, ${JSON.stringify(document)}
-        FROM trunk_partners WHERE trunk = ${trunk} AND partner = ${partner}
-        ON CONFLICT (partner, id) DO UPDATE SET trunk = excluded.trunk, document = excluded.document
-        RETURNING id`),
+      q
+        .insert(profiles)
+        .select(
+          sql`SELECT ${partner}, ${id}, ${trunk}, ${JSON.stringify(document)}
+            FROM trunk_partners WHERE trunk = ${trunk} AND partner = ${partner}`,
+        )
+        .onConflictDoUpdate({
+          target: [profiles.partner, profiles.id],
+          set: { trunk: sql`excluded.trunk`, document: sql`excluded.document` },
+        })
+        .returning({ id: profiles.id }),
     ]),
   );
   if (written.length === 0) return "trunk_not_granted";

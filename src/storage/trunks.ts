@@ -111,8 +111,7 @@ export async function putTrunk(
             set: { ...fields, ...(!kept.digest && digestSecret), ...(!kept.ice && iceSecret) },
           }),
         q.delete(trunkPartners).where(eq(trunkPartners.trunk, id)),
-        q.run(sql`INSERT INTO trunk_partners (trunk, partner)
-          SELECT ${id}, value FROM json_each(${JSON.stringify(granted)}) WHERE true`),
+        q.insert(trunkPartners).select(sql`SELECT ${id}, value FROM json_each(${JSON.stringify(granted)}) WHERE true`),
       ]);
       return found.length === 0 ? "created" : "replaced";
     } catch (cause) {

@@ -9,7 +9,7 @@ import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { amount, answers, currency, dnsLabel, jsonBody, microsOf, visibleText } from "../schemas.ts";
+import { amount, answers, currency, dnsLabel, jsonBody, microsOf, recordOf, visibleText } from "../schemas.ts";
 import { mayActOn } from "../tenancy.ts";
 
 const tags = ["Partners"];
@@ -27,9 +27,9 @@ const partnerInput = z
       .string()
       .refine(isTimeZone, "An IANA time zone such as Europe/Berlin.")
       .openapi({ example: "Europe/Berlin" }),
-    limits: z
-      .record(currency, limit)
-      .openapi({ description: "By currency. A currency that is not listed cannot be issued." }),
+    limits: recordOf(currency, limit).openapi({
+      description: "By currency. A currency that is not listed cannot be issued.",
+    }),
   })
   .openapi("PartnerInput");
 
