@@ -4,6 +4,7 @@
  */
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { Bonus } from "../domain/batch.ts";
 import type { BrandDocument } from "../domain/branding.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { Scope } from "../domain/scopes.ts";
@@ -148,7 +149,7 @@ export const batches = sqliteTable(
     activation: text({ enum: ["issued", "on_sale"] }).notNull(),
     onExpiredTopUp: text("on_expired_top_up", { enum: ["refuse", "revive"] }).notNull(),
     graceDays: integer("grace_days").notNull(),
-    bonus: text({ mode: "json" }).$type<Record<string, string>>(),
+    bonus: text({ mode: "json" }).$type<Bonus>(),
     label: text(),
     createdAtMs: integer("created_at_ms").notNull(),
     /** Cards of this format that a guess could hit when this batch was issued, itself included: its odds stay repeatable. */

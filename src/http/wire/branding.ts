@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Config } from "../../config.ts";
 import { COLOUR_ROLES, LINK_KEYS, TEXT_KEYS, type Brand, type BrandDocument } from "../../domain/branding.ts";
 
-const shapeOf = <K extends string, T extends z.ZodType>(keys: readonly K[], schema: T) =>
+const shapeOf = <K extends string, T extends z.ZodType>(keys: readonly K[], schema: T): z.ZodObject<Record<K, T>> =>
   z.object(Object.fromEntries(keys.map((key) => [key, schema])) as Record<K, T>);
 
 const palette = shapeOf(COLOUR_ROLES, z.string());

@@ -1,0 +1,196 @@
+/**
+ * Batches in D1. Issuing is one INSERT whose WHERE holds every rule that another request could break meanwhile,
+ * so nothing is written beyond a limit whatever runs in parallel, and the work is the same for one card and a million.
+ */
+import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
+import { fingerprintOf, type Batch, type BatchOrder } from "../domain/batch.ts";
+import { KEYPAD_MAX_LIVE_CARDS } from "../domain/code/odds.ts";
+import { MAX_NUMBERS } from "../domain/code/seal.ts";
+import type { Standing } from "../domain/terms.ts";
+import type { Database } from "./database.ts";
+import { batches, brands, partners, profiles } from "./schema.ts";
+import { batchTermsOf, standingOf } from "./terms.ts";
+
+export type IssueKey = { readonly owner: string; readonly idempotencyKey: string };
+export type Issue = IssueKey & { readonly order: BatchOrder; readonly keyId: string; readonly atMs: number };
+
+type BatchRow = typeof batches.$inferSelect;
+type StoredBatch = Batch & { readonly fingerprint: string };
+
+const batchOf = (row: BatchRow): StoredBatch => ({
+  ...batchTermsOf(row),
+  bonus: row.bonus,
+  label: row.label,
+  status: row.status,
+  liveCardsAtIssue: row.liveCardsAtIssue,
+  fingerprint: row.fingerprint,
+});
+
+/** What issuing depends on, read in one round trip before it: who, what exists, and whether it was issued already. */
+export async function readIssueContext(db: Database, { owner, idempotencyKey }: IssueKey, order: BatchOrder) {
+  const { partner, brand, profile } = order;
+  const [[existing], [owned], [ownBrand], [ownProfile]] = await db.read("issue context", (q) =>
+    q.batch([
+      q
+        .select()
+        .from(batches)
+        .where(and(eq(batches.owner, owner), eq(batches.idempotencyKey, idempotencyKey))),
+      q.select().from(partners).where(eq(partners.id, partner)),
+      q
+        .select({ id: brands.id })
+        .from(brands)
+        .where(and(eq(brands.id, brand), eq(brands.partner, partner))),
+      q
+        .select({ id: profiles.id })
+        .from(profiles)
+        .where(and(eq(profiles.partner, partner), eq(profiles.id, profile ?? ""))),
+    ]),
+  );
+  return {
+    existing: existing && batchOf(existing),
+    partner: owned,
+    hasBrand: ownBrand !== undefined,
+    hasProfile: profile === null || ownProfile !== undefined,
+  };
+}
+
+/** Cards that a guess of this format could hit, all partners together. */
+const liveCards = (format: string): SQL =>
+  sql`(SELECT coalesce(sum(l.quantity), 0) FROM batches AS l WHERE l.format = ${format} AND l.status <> 'recalled')`;
+
+/**
+ * What the partner owes its holders in a currency: face value issued, and for touched cards what came on top and what
+ * is gone (from the projection: what was used in the last seconds still counts, which errs on the safe side).
+ * Of a recalled batch only the touched cards count; test cards never do.
+ */
+const outstanding = (partner: SQL, currency: SQL): SQL => sql`(
+  SELECT coalesce(sum(
+    CASE WHEN o.status = 'recalled' THEN 0 ELSE o.quantity * o.credit_micros END
+    + (SELECT coalesce(sum(t.credits_micros - t.spent_micros - t.expired_micros - t.reversed_micros
+          - CASE WHEN o.status = 'recalled' THEN 0 ELSE o.credit_micros END), 0)
+        FROM cards AS t WHERE t.batch = o.number)
+  ), 0) FROM batches AS o WHERE o.partner = ${partner} AND o.currency = ${currency} AND o.mode = 'live')`;
+
+const integer = (value: number): SQL => sql`CAST(${value} AS INTEGER)`;
+
+/** Each limit as a condition that holds when the order fits; `p` is the partner's row, `l` its limits in the currency. */
+function limitsOf({ quantity, creditMicros, mode, format }: BatchOrder) {
+  const issued = integer(quantity * creditMicros);
+  return {
+    faceValue: sql`${integer(creditMicros)} <= l.max_face_value_micros`,
+    outstanding:
+      mode === "test" ? sql`1` : sql`${outstanding(sql`p.id`, sql`l.currency`)} + ${issued} <= l.outstanding_micros`,
+    odds:
+      format === "keypad18"
+        ? sql`${liveCards(format)} + ${integer(quantity)} <= ${integer(KEYPAD_MAX_LIVE_CARDS)}`
+        : sql`1`,
+    numbers: sql`(SELECT coalesce(max(n.number), 0) FROM batches AS n) < ${integer(MAX_NUMBERS[format].batch)}`,
+  };
+}
+
+/** The batch, or undefined when the key was used before or a rule forbids it; then nothing was written. */
+export async function insertBatch(
+  db: Database,
+  { owner, idempotencyKey, order, keyId, atMs }: Issue,
+): Promise<Batch | undefined> {
+  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order);
+  const { expiry, bonus, profile, quantity, format } = order;
+  // Every column of the table in its order; NULL lets SQLite number the batch.
+  const values = sql`SELECT NULL, ${owner}, ${idempotencyKey}, ${fingerprintOf(order)}, p.id, b.id, ${profile},
+      ${order.kind}, ${order.mode}, ${integer(quantity)}, ${format}, ${keyId}, ${integer(order.creditMicros)},
+      l.currency, ${expiry.at}, ${expiry.daysAfterFirstUse}, ${expiry.daysAfterIssue}, p.time_zone,
+      ${order.maxDevices}, ${order.activation}, ${order.onExpiredTopUp}, ${order.graceDays},
+      ${bonus && JSON.stringify(bonus)}, ${order.label}, ${integer(atMs)}, ${liveCards(format)} + ${integer(quantity)},
+      1, 'active', 0, '[]'
+    FROM partners AS p
+      JOIN brands AS b ON b.id = ${order.brand} AND b.partner = p.id
+      JOIN partner_limits AS l ON l.partner = p.id AND l.currency = ${order.currency}
+    WHERE p.id = ${order.partner} AND p.status = 'active' AND ${faceValue} AND ${fits} AND ${odds} AND ${numbers}
+      AND (${profile} IS NULL OR EXISTS (SELECT 1 FROM profiles AS f WHERE f.partner = p.id AND f.id = ${profile}))`;
+  const [row] = await db.write("issue", (q) => q.insert(batches).select(values).onConflictDoNothing().returning());
+  return row && batchOf(row);
+}
+
+export type IssueLimits = { readonly [K in "hasLimits" | "faceValue" | "outstanding" | "odds" | "numbers"]: boolean };
+
+/** Which rule forbade an order just now: for the refusal's wording only, the INSERT has decided. */
+export async function readIssueLimits(db: Database, order: BatchOrder): Promise<IssueLimits> {
+  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order);
+  const [row] = await db.read("issue limits", (q) =>
+    q.all<Record<keyof IssueLimits, number | null>>(
+      sql`SELECT l.currency IS NOT NULL AS "hasLimits", ${faceValue} AS "faceValue", ${fits} AS "outstanding",
+          ${odds} AS "odds", ${numbers} AS "numbers"
+        FROM partners AS p LEFT JOIN partner_limits AS l ON l.partner = p.id AND l.currency = ${order.currency}
+        WHERE p.id = ${order.partner}`,
+    ),
+  );
+  const holds = (name: keyof IssueLimits) => row?.[name] === 1;
+  return {
+    hasLimits: holds("hasLimits"),
+    faceValue: holds("faceValue"),
+    outstanding: holds("outstanding"),
+    odds: holds("odds"),
+    numbers: holds("numbers"),
+  };
+}
+
+export type BatchKey = { readonly number: number; readonly scope: string | null };
+
+const owned = ({ number, scope }: BatchKey): SQL | undefined =>
+  and(eq(batches.number, number), scope === null ? undefined : eq(batches.partner, scope));
+
+/** Undefined when there is no such batch in the scope: a partner's own, or every partner's (null). */
+export async function findBatch(
+  db: Database,
+  key: BatchKey,
+): Promise<{ readonly batch: Batch; readonly standing: Standing } | undefined> {
+  const [row] = await db.read("batch", (q) => q.select().from(batches).where(owned(key)));
+  return row && { batch: batchOf(row), standing: standingOf(row) };
+}
+
+/** Writes the next standing if the version is still the one it was decided on; undefined when it is not. */
+export async function updateStanding(db: Database, number: number, next: Standing): Promise<Batch | undefined> {
+  const [row] = await db.write("standing", (q) =>
+    q
+      .update(batches)
+      .set({
+        status: next.status,
+        standingVersion: next.version,
+        untouchedRecalled: next.untouchedRecalled,
+        recalledRanges: next.recalledRanges.map(([from, to]) => [from, to]),
+      })
+      .where(and(eq(batches.number, number), eq(batches.standingVersion, next.version - 1)))
+      .returning(),
+  );
+  return row && batchOf(row);
+}
+
+export type BatchFilter = {
+  readonly partner: string | null;
+  readonly status: Batch["status"] | undefined;
+  readonly brand: string | undefined;
+};
+
+/** Newest first, those before `after`. */
+export async function listBatches(
+  db: Database,
+  { partner, status, brand }: BatchFilter,
+  { after, take }: { readonly after: readonly [number: number] | null; readonly take: number },
+): Promise<Batch[]> {
+  const rows = await db.readNear("batches", (q) =>
+    q
+      .select()
+      .from(batches)
+      .where(
+        and(
+          partner === null ? undefined : eq(batches.partner, partner),
+          status === undefined ? undefined : eq(batches.status, status),
+          brand === undefined ? undefined : eq(batches.brand, brand),
+          after ? lt(batches.number, after[0]) : undefined,
+        ),
+      )
+      .orderBy(desc(batches.number))
+      .limit(take),
+  );
+  return rows.map((row) => batchOf(row));
+}
