@@ -21,7 +21,7 @@ export type HintCase = {
 };
 
 /**
- * A hint must beat default placement by both, in every reading.
+ * A hint must beat default placement by both in the first reading, the one that covers every location.
  * 20 ms: a location has a handful of samples a reading, and figures that ought to agree (one default host, in the
  * hinted region) differ by a dozen ms. 20 %: less than that, nobody far away can tell.
  */
@@ -78,13 +78,16 @@ export function hintWins(reading: Reading): HintCase[] {
     .toSorted((a, b) => b.gainMs - a.gainMs);
 }
 
-/** The hints the product uses: wins of the first reading that the second one repeats. Not read again is not repeated. */
-export function confirmedHints(readings: Readings): ReadonlyMap<string, LocationHint> {
-  const confirmed = hintWins(readings.first).filter(({ colo, hint }) => {
-    const again = readings.second.places.get(colo);
-    return again !== undefined && isWin(hintCase(again, hint));
+/** A second reading contradicts a hint if the hint was slower there than default placement. */
+export const isContradicted = (again: HintCase): boolean => again.gainMs < 0;
+
+/** The hints the product uses: wins of the first reading that the second one does not contradict; by location. */
+export function chosenHints({ first, second }: Readings): ReadonlyMap<string, LocationHint> {
+  const chosen = hintWins(first).filter(({ colo, hint }) => {
+    const again = second.places.get(colo);
+    return again === undefined || !isContradicted(hintCase(again, hint));
   });
-  const byColo = confirmed.toSorted((a, b) => (a.colo < b.colo ? -1 : 1));
+  const byColo = chosen.toSorted((a, b) => (a.colo < b.colo ? -1 : 1));
   return new Map(byColo.map(({ colo, hint }) => [colo, hint]));
 }
 
