@@ -99,7 +99,7 @@ export function comparable({ status, headers, text }: Answer<unknown>): unknown 
   const requestId = headers.get("X-Request-Id") ?? "";
   return {
     status,
-    headers: [...headers].filter(([name]) => !["x-request-id", "date"].includes(name)),
+    headers: [...headers].filter(([name]) => !["x-request-id", "date", "server-timing"].includes(name)),
     text: text.replaceAll(requestId, "<request>"),
   };
 }
