@@ -8,7 +8,12 @@ import { parseRfc3339 } from "../domain/time.ts";
 const VISIBLE = /^[^\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069\u200B\u2028\u2029\uFEFF]*$/u;
 
 export const visibleText = (most: number, least = 0) =>
-  z.string().min(least).max(most).regex(VISIBLE, "No control characters, bidirectional overrides or broken Unicode.");
+  // Not `regex`: its flag would end up inside the document's pattern.
+  z
+    .string()
+    .min(least)
+    .max(most)
+    .refine((text) => VISIBLE.test(text), "No control characters, bidirectional overrides or broken Unicode.");
 
 export const callerId = z
   .string()
@@ -27,7 +32,10 @@ export const dnsLabel = z
 /** A decimal string of units; the domain value is integer micros. */
 export const amount = z
   .string()
-  .regex(AMOUNT_PATTERN, 'A decimal string like "10.00": up to 10 digits, at most 6 decimals.')
+  .regex(AMOUNT_PATTERN, {
+    error: 'A decimal string like "10.00": up to 10 digits, at most 6 decimals.',
+    abort: true,
+  })
   .refine((text) => parseAmount(text) !== undefined, "Beyond the largest amount.")
   .openapi({ type: "string", example: "10.00" });
 
