@@ -33,7 +33,8 @@ export async function buildPages(): Promise<void> {
     chunkNames: "chunks/[name]-[hash]",
     assetNames: "media/[name]-[hash]",
     loader: { ".svg": "file", ".png": "file", ".woff2": "file" },
-    external: ["/*"], // absolute addresses in style sheets are the site's own
+    // Absolute addresses in style sheets are the site's own. Not "/*": that means every resolved file.
+    external: ["/assets/*", "/build/*"],
     logLevel: "error",
     charset: "utf8",
     legalComments: "none",
