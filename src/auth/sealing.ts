@@ -19,7 +19,7 @@ export type Sealer = {
 };
 
 /** Not a caller's mistake: the database was tampered with, or a data key was removed too early. */
-export class SealBroken extends Error {
+class SealBroken extends Error {
   override readonly name = "SealBroken";
 }
 

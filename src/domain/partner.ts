@@ -1,7 +1,7 @@
 /** A white-label reseller and what it may do at most. Pure types. */
 
 export const PARTNER_STATUSES = ["active", "suspended"] as const;
-export type PartnerStatus = (typeof PARTNER_STATUSES)[number];
+type PartnerStatus = (typeof PARTNER_STATUSES)[number];
 
 /** Bounds in one currency. A currency without limits cannot be issued. */
 export type PartnerLimit = {
