@@ -1,0 +1,94 @@
+/** `npm start`: everything on this machine, with demo data to click through. See README, "On one machine". */
+import path from "node:path";
+import { buildPages } from "./build-pages.ts";
+import { makeDemo } from "./demo-data.ts";
+import { exists } from "./files.ts";
+import { dataFolder, type LocalPlatform, startLocalPlatform } from "./local-platform.ts";
+import { BOOTSTRAP_KEY, createSecrets, readSecrets, type SecretsFile, writeSecrets } from "./secrets.ts";
+import { ensurePortFree, openStateFolder } from "./state-folder.ts";
+import { CliError, command, PROJECT_ROOT } from "./tools.ts";
+
+const DEFAULT_PORT = 8787;
+const MOST_PORT = 65_535;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function readPort(text: string | undefined): number {
+  if (text === undefined || text === "") return DEFAULT_PORT;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= MOST_PORT) return port;
+  throw new CliError(`PORT is ${JSON.stringify(text)}.`, `It must be a whole number from 1 to ${MOST_PORT}.`);
+}
+
+/** The keys that seal this folder's cards. Made once; with data but without keys, every card there would be lost. */
+async function loadSecrets(stateDir: string): Promise<SecretsFile> {
+  const file = path.join(stateDir, "secrets.json");
+  const found = await readSecrets(file);
+  if (found) return found;
+  if (await exists(path.join(dataFolder(stateDir), "d1"))) {
+    throw new CliError(
+      `${file} is missing, but ${dataFolder(stateDir)} holds cards that only its keys can open.`,
+      `Put a copy of it back. If those cards may go: delete ${dataFolder(stateDir)} and ${path.join(stateDir, "demo.json")}.`,
+    );
+  }
+  const made = await createSecrets(Date.now());
+  await writeSecrets(file, made);
+  return made;
+}
+
+/** Resolves when the user or the system asks this process to end; a second request does not interrupt the first. */
+function stopRequested(): { readonly promise: Promise<void>; readonly isStopping: () => boolean } {
+  let stopping = false;
+  const promise = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(signal, () => {
+        stopping = true;
+        resolve();
+      });
+    }
+  });
+  return { promise, isStopping: () => stopping };
+}
+
+async function serve(stateDir: string, port: number, stop: ReturnType<typeof stopRequested>): Promise<void> {
+  const state = await openStateFolder(stateDir, port, say);
+  let platform: LocalPlatform | undefined;
+  try {
+    await ensurePortFree(port);
+    const secrets = await loadSecrets(stateDir);
+    await buildPages();
+    if (stop.isStopping()) return;
+    say(`Starting on port ${port}, state in ${stateDir} …`);
+    platform = await startLocalPlatform({
+      stateDir,
+      port,
+      vars: { PUBLIC_ORIGIN: `http://127.0.0.1:${port}` },
+      secrets: secrets.secrets,
+    });
+    await state.noteRuntimes(platform.runtimePids);
+    const made = makeDemo({ url: platform.url, stateDir, bootstrapKey: secrets.secrets[BOOTSTRAP_KEY] ?? "", say });
+    const demo = await Promise.race([made, stop.promise]);
+    if (!demo) return void made.catch(() => undefined); // asked to stop half-way: the next start repairs
+    say(`\nRingfare runs at ${demo.url}`);
+    say(`  Dialler      ${demo.url}/`);
+    say(`  API          ${demo.url}/docs`);
+    say(`  Health       ${demo.url}/healthz`);
+    say(`  A card       ${demo.codes[0]} (more below)`);
+    say(`Stop with Ctrl-C; the state is kept.\n`);
+    say(`demo ${JSON.stringify(demo)}`);
+    await stop.promise;
+  } finally {
+    await platform?.stop();
+    await state.release();
+  }
+}
+
+if (import.meta.main) {
+  await command(async () => {
+    const stateDir = path.resolve(PROJECT_ROOT, process.env["RINGFARE_STATE"] || ".ringfare");
+    await serve(stateDir, readPort(process.env["PORT"]), stopRequested());
+    return 0;
+  });
+  // Miniflare may leave a socket to a runtime that is gone; everything of ours is written and closed.
+  process.exit();
+}
