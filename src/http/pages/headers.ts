@@ -34,13 +34,16 @@ const PERMISSIONS = [
 
 /** Asked for again each time, answered with 304: a page never runs with scripts of another release. */
 const REVALIDATE = "no-cache";
+/** Names that change with their content. */
+const HASHED = /^\/build\/(?:chunks|media)\//;
+const IMMUTABLE = "public, max-age=31536000, immutable";
 
 export type PageKind = "page" | "reference";
 
-export const pageHeaders = (kind: PageKind = "page"): Record<string, string> => ({
+export const pageHeaders = (kind: PageKind = "page", path = ""): Record<string, string> => ({
   "Content-Security-Policy": kind === "page" ? PAGE_CSP : REFERENCE_CSP,
   "Permissions-Policy": PERMISSIONS,
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Resource-Policy": "same-origin",
-  "Cache-Control": REVALIDATE,
+  "Cache-Control": HASHED.test(path) ? IMMUTABLE : REVALIDATE,
 });

@@ -39,6 +39,6 @@ async function fromAssets(c: Context<AppEnv>, kind: PageKind): Promise<Response>
   });
   if (asset.status !== 200 && asset.status !== 304) return problem(c, { code: "not_found" });
   const headers = new Headers(asset.headers);
-  for (const [name, value] of Object.entries(pageHeaders(kind))) headers.set(name, value);
+  for (const [name, value] of Object.entries(pageHeaders(kind, c.req.path))) headers.set(name, value);
   return new Response(asset.body, { status: asset.status, headers });
 }
