@@ -61,11 +61,15 @@ export const BAD_BODIES: Readonly<
   },
 };
 
-export async function expectRefused(name: string, { method, path, key, body }: Target): Promise<Answer<unknown>> {
+export async function expectRefused(
+  name: string,
+  { method, path, key, body }: Target,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Answer<unknown>> {
   const bad = BAD_BODIES[name];
   if (!bad) throw new Error(`no bad body called ${name}`);
   const { raw, headers = JSON_TYPE } = bad.send(body);
-  const answer = await call(method, path, { key, raw, headers });
+  const answer = await call(method, path, { key, raw, headers: { ...headers, ...extra } });
   expect(answer.body, name).toMatchObject({ code: bad.code, status: answer.status });
   expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
   return answer;
