@@ -25,9 +25,10 @@ export async function changeStanding(
     if (!found) return err(refuse("not_found"));
     const next = decideStanding(found.standing, found.batch.quantity, change);
     if (!next.ok) return next;
-    if (next.value === found.standing) return ok(found.batch);
-    const written = await updateStanding(db, key.number, next.value);
+    const isSame = next.value === found.standing;
+    const written = isSame ? found.batch : await updateStanding(db, key.number, next.value);
     if (!written) continue;
+    // A repetition renews the copies too: the first time may have failed between the row and the copies.
     await refreshTerms(key.number);
     return ok(written);
   }
