@@ -24,7 +24,7 @@ export type Branding = {
   readonly links: BrandLinks;
 };
 
-export type Balance = { readonly available: string; readonly held: string; readonly currency: string };
+type Balance = { readonly available: string; readonly held: string; readonly currency: string };
 export type CardFacts = {
   readonly serial: string;
   readonly status: string;
@@ -33,7 +33,7 @@ export type CardFacts = {
   readonly balance: Balance;
 };
 
-export type SipLogin = { readonly username: string; readonly password: string; readonly expiresAt: string | null };
+type SipLogin = { readonly username: string; readonly password: string; readonly expiresAt: string | null };
 export type SipAccount = {
   readonly domain: string;
   readonly username: string;

@@ -44,7 +44,7 @@ export function groupCode(text: string, caret: number = text.length): Entry {
   return { text: grouped, caret: joinGroups(characters.slice(0, before), group).length };
 }
 
-export type Marked = { readonly character: string; readonly place: number };
+type Marked = { readonly character: string; readonly place: number };
 
 export type Judgement =
   | { readonly state: "empty" }

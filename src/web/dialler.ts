@@ -62,6 +62,7 @@ function card(view: CardView, isNew: boolean): void {
     isNew,
     onEnded: (notice) => enter({ notice }),
     onAnother: () => enter(),
+    onReplaced: () => void restore(),
   });
 }
 

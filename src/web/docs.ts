@@ -9,7 +9,7 @@ SwaggerUIBundle?.({
   validatorUrl: null,
   queryConfigEnabled: false,
   deepLinking: true,
-  docExpansion: "none",
+  docExpansion: "list",
   defaultModelsExpandDepth: -1,
   filter: true,
   persistAuthorization: false,

@@ -36,7 +36,7 @@ const storedBranding = (value: unknown): unknown => {
 
 export const serialiseSession = (session: StoredSession): string => JSON.stringify({ v: SESSION_VERSION, ...session });
 
-export function base64url(bytes: Uint8Array): string {
+function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
     .replaceAll("+", "-")
     .replaceAll("/", "_")

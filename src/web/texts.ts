@@ -1,5 +1,5 @@
 /**
- * Every sentence of the holder's pages, in one place: a translation is another object of the same type.
+ * Every sentence of the holder's pages, in one place: a translation is another object of its type.
  * Values that vary come in as arguments, so word order is the translator's to choose.
  */
 export const TEXTS = {
@@ -147,5 +147,3 @@ export const TEXTS = {
     type: "Type the code",
   },
 };
-
-export type Texts = typeof TEXTS;

@@ -109,7 +109,7 @@ describe("problem pages", () => {
     expect(text).toContain(`<code>${code}</code>`);
     expect(text).toContain(`<dd>${PROBLEMS[code].status}</dd>`);
     expect(text).toMatch(/<h1>[^<]+<\/h1>/);
-    expect(text).toContain(PROBLEMS[code].retryable ? "may succeed later" : "gives the same answer");
+    expect(text).toContain(PROBLEMS[code].retryable ? "may succeed later" : "only after something has changed");
   });
 
   it("are all listed", async () => {

@@ -43,7 +43,7 @@ function ProblemPage({ code }: { readonly code: ProblemCode }) {
         <p>
           {retryable
             ? "The same request may succeed later. Wait as long as the Retry-After header says."
-            : "Repeating the request unchanged gives the same answer."}
+            : "Repeating the request helps only after something has changed."}
         </p>
       </section>
       <section class="stack" aria-labelledby="developers">

@@ -20,6 +20,8 @@ export type CardOptions = {
   /** The session is over: `notice` says why. */
   readonly onEnded: (notice: string) => void;
   readonly onAnother: () => void;
+  /** Another tab set up another card. */
+  readonly onReplaced: () => void;
 };
 
 /** Returns a refresh for when the page comes back to the front. */
@@ -45,6 +47,7 @@ export function showCard(main: HTMLElement, options: CardOptions): () => void {
       return;
     }
     const { card } = answer.value;
+    if (card.serial !== view.card.serial) return options.onReplaced();
     fill(card);
     if (card.status === "expired") showCalling({ ...view, card, sip: null });
     if (isAsked) announce(T.refreshed(moneyOf(card, card.balance.available, locales)));

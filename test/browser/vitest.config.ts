@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** Drives the whole product in a real browser; needs /usr/bin/chromium, so it is not part of `npm test`. */
+export default defineConfig({
+  test: {
+    name: "browser",
+    root: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    environment: "node",
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    fileParallelism: false,
+  },
+});
