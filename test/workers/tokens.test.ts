@@ -1,0 +1,299 @@
+import { env } from "cloudflare:workers";
+import { SignJWT, importJWK, exportJWK, generateKeyPair, type JWTPayload } from "jose";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { bootstrapKey, call } from "../support/api.ts";
+import { createDeck, redeem, redeemed, refresh, type Deck, type Redeemed } from "../support/cards.ts";
+
+let deck: Deck;
+let next = 0;
+beforeAll(async () => {
+  deck = await createDeck();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A card no other test has touched. */
+async function freshCard(): Promise<Redeemed & { code: string }> {
+  const code = deck.codes[next++] ?? "";
+  return { ...(await redeemed(code)), code };
+}
+
+const me = (token: string) => call("GET", "/v1/me", { key: token });
+
+describe("refresh tokens", () => {
+  it("move on with every use, and only the newest chain lives", async () => {
+    const { tokens } = await freshCard();
+    const first = await refresh(tokens.refreshToken);
+    expect(first.body).toMatchObject({ token_type: "Bearer", expires_in: 600 });
+    expect(first.headers.get("Cache-Control")).toBe("no-store");
+    expect(first.body.refresh_token).not.toBe(tokens.refreshToken);
+    expect((await me(first.body.access_token)).status).toBe(200);
+  });
+
+  it("answer the same successor while it was not used: the reply may be lost", async () => {
+    const { tokens } = await freshCard();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(tokens.refreshToken)));
+    expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1);
+  });
+
+  it("forgive the predecessor for ten seconds after its successor was used, then revoke the family", async () => {
+    const { tokens, code } = await freshCard();
+    const second = (await refresh(tokens.refreshToken)).body.refresh_token;
+    const third = (await refresh(second)).body;
+    expect((await refresh(tokens.refreshToken)).body.refresh_token).toBe(second);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 11_000 });
+    const stolen = await refresh(tokens.refreshToken);
+    expect([stolen.status, stolen.body.code, stolen.body.error]).toEqual([400, "invalid_grant", "invalid_grant"]);
+    expect((await refresh(third.refresh_token)).body.error).toBe("invalid_grant");
+    expect((await me(third.access_token)).body["code"]).toBe("device_signed_out");
+    const again = await redeemed(code);
+    expect(again.balance.available).toBe("10.00");
+    expect(again.card.device).toBe(1);
+    expect((await refresh(again.tokens.refreshToken)).status).toBe(200);
+  });
+
+  it("revoke the family when one of two generations back comes", async () => {
+    const { tokens } = await freshCard();
+    let newest = tokens.refreshToken;
+    for (let step = 0; step < 3; step++) newest = (await refresh(newest)).body.refresh_token;
+    expect((await refresh(tokens.refreshToken)).status).toBe(400);
+    expect((await refresh(newest)).status).toBe(400);
+  });
+
+  it("die ninety days after their last use", async () => {
+    const { tokens } = await freshCard();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 91 * 86_400_000 });
+    expect((await refresh(tokens.refreshToken)).body.error).toBe("invalid_grant");
+  });
+
+  it("are refused for free when forged or not whole", async () => {
+    const { tokens } = await freshCard();
+    const token = tokens.refreshToken;
+    const spy = vi.spyOn(env.CARDS, "getByName");
+    const flipped = `${token.slice(0, 10)}${token[10] === "A" ? "B" : "A"}${token.slice(11)}`;
+    for (const bad of [
+      flipped,
+      token.slice(0, -1),
+      `${token}A`,
+      `${token}=`,
+      ` ${token}`,
+      "x",
+      "A".repeat(8000),
+      tokens.accessToken,
+    ]) {
+      const answer = await refresh(bad);
+      expect([answer.status, answer.body.error]).toEqual([400, "invalid_grant"]);
+    }
+    expect(spy).not.toHaveBeenCalled();
+    spy.mockRestore();
+  });
+
+  it("are taken as a form or JSON under both paths, unknown parameters ignored", async () => {
+    const { tokens } = await freshCard();
+    const body = { grant_type: "refresh_token", refresh_token: tokens.refreshToken, client_id: "x", extra: "y" };
+    expect((await call("POST", "/token", { body })).status).toBe(200);
+    const form = `${new URLSearchParams(body)}`;
+    expect(
+      (await call("POST", "/v1/token", { raw: form, headers: { "Content-Type": "application/x-www-form-urlencoded" } }))
+        .status,
+    ).toBe(200);
+  });
+
+  it.each([
+    ["no grant", {}, "invalid_request"],
+    ["another grant", { grant_type: "password" }, "unsupported_grant_type"],
+    ["no token", { grant_type: "refresh_token" }, "invalid_request"],
+    ["an array", ["refresh_token"], "invalid_request"],
+    ["a number for a token", { grant_type: "refresh_token", refresh_token: 7 }, "invalid_request"],
+  ])("refuse %s", async (_, body, error) => {
+    const answer = await call<{ error: string }>("POST", "/v1/token", { body });
+    expect([answer.status, answer.body.error]).toEqual([400, error]);
+    const twice = "grant_type=refresh_token&grant_type=refresh_token&refresh_token=x";
+    const doubled = await call<{ error: string }>("POST", "/v1/token", {
+      raw: twice,
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    });
+    expect(doubled.body.error).toBe("invalid_request");
+  });
+});
+
+describe("signing out", () => {
+  it("ends the device at once and frees its seat under a new number", async () => {
+    const { tokens, code } = await freshCard();
+    expect((await redeem(code, "new-phone")).status).toBe(409);
+    expect((await call("DELETE", "/v1/me/device", { key: tokens.accessToken })).status).toBe(204);
+    expect((await me(tokens.accessToken)).body).toMatchObject({ code: "device_signed_out", status: 403 });
+    expect((await refresh(tokens.refreshToken)).body.error).toBe("invalid_grant");
+    const moved = await redeemed(code, "new-phone");
+    expect(moved.card.device).toBe(2);
+    expect(moved.balance.available).toBe("10.00");
+  });
+
+  it("by RFC 7009 ends the tokens and keeps the seat; anything unknown is a success", async () => {
+    const { tokens, code } = await freshCard();
+    expect((await call("POST", "/v1/revoke", { body: { token: "nothing" } })).status).toBe(200);
+    expect((await call("POST", "/v1/revoke", { body: {} })).status).toBe(400);
+    expect((await call("POST", "/v1/revoke", { body: { token: tokens.accessToken } })).status).toBe(200);
+    expect((await refresh(tokens.refreshToken)).status).toBe(400);
+    expect((await redeem(code, "other")).status).toBe(409);
+    expect((await redeemed(code)).card.device).toBe(1);
+  });
+
+  it("by the operator frees a lost device's seat", async () => {
+    const { card, code, tokens } = await freshCard();
+    const release = (device: number) =>
+      call("PATCH", `/v1/cards/${card.serial}`, {
+        key: bootstrapKey(),
+        body: { action: "release_device", device, reason: "lost" },
+      });
+    expect((await release(2)).status).toBe(422);
+    expect((await release(1)).status).toBe(200);
+    expect((await me(tokens.accessToken)).status).toBe(403);
+    expect((await redeemed(code, "b")).card.device).toBe(2);
+  });
+});
+
+describe("access tokens", () => {
+  type Forge = { header?: Record<string, unknown>; payload?: JWTPayload };
+  async function forge(token: string, { header = {}, payload = {} }: Forge): Promise<string> {
+    const [, body = ""] = token.split(".");
+    const claims = JSON.parse(atob(body.replaceAll("-", "+").replaceAll("_", "/"))) as JWTPayload;
+    const { jwk } = JSON.parse((env as unknown as Record<string, string>)["SIGNING_KEY_test1"] ?? "") as {
+      jwk: JsonWebKey;
+    };
+    const protectedHeader = { alg: "ES256", typ: "at+jwt", kid: "test1", ...header };
+    return new SignJWT({ ...claims, ...payload })
+      .setProtectedHeader(protectedHeader)
+      .sign(await importJWK(jwk, "ES256"));
+  }
+
+  it("are ours alone: every other claim, type, key and form is refused alike", async () => {
+    const { tokens, provisioning } = await freshCard();
+    const good = tokens.accessToken;
+    const now = Math.floor(Date.now() / 1000);
+    const sip = provisioning.sip?.credentials.find(({ type }) => type === "bearer")?.token ?? "";
+    const [head = "", body = "", signature = ""] = good.split(".");
+    const none = btoa('{"alg":"none","typ":"at+jwt"}').replaceAll("=", "");
+    const other = await generateKeyPair("ES256", { extractable: true });
+    const otherKey = await new SignJWT({ sub: "x" })
+      .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "test1", jwk: await exportJWK(other.publicKey) })
+      .sign(other.privateKey);
+    expect((await me(await forge(good, {}))).status).toBe(200);
+    const bad = [
+      sip,
+      otherKey,
+      `${none}.${body}.`,
+      `${head}.${body}`,
+      `${good}.x`,
+      `${good}=`,
+      `${head}.${body}.${signature.slice(0, -2)}AA`,
+      "x".repeat(4000),
+      await forge(good, { header: { typ: "JWT" } }),
+      await forge(good, { header: { kid: "nope" } }),
+      await forge(good, { header: { kid: "../../etc/passwd" } }),
+      await forge(good, { payload: { aud: ["https://api.ringfare.test"] } }),
+      await forge(good, { payload: { aud: "https://elsewhere.test" } }),
+      await forge(good, { payload: { iss: "https://elsewhere.test" } }),
+      await forge(good, { payload: { exp: now - 60 } }),
+      await forge(good, { payload: { exp: now + 60, iat: now - 4000 } }),
+      await forge(good, { payload: { nbf: now + 600 } }),
+      await forge(good, { payload: { sub: "000001-0000001" } }),
+      await forge(good, { payload: { sub: "999999-0000001.1" } }),
+      await forge(good, { payload: { family: "1" } }),
+    ];
+    for (const token of bad) {
+      const answer = await me(token);
+      expect([token, answer.status, answer.body["code"]]).toEqual([token, 401, "unauthenticated"]);
+      expect(answer.headers.get("WWW-Authenticate")).toMatch(/^Bearer/);
+    }
+    expect((await call("GET", "/v1/me")).status).toBe(401);
+    expect((await call("GET", "/v1/me", { key: bootstrapKey() })).status).toBe(401);
+  });
+
+  it("expire after ten minutes, with half a minute for skewed clocks", async () => {
+    const { tokens } = await freshCard();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 615_000 });
+    expect((await me(tokens.accessToken)).status).toBe(200);
+    vi.setSystemTime(Date.now() + 20_000);
+    expect((await me(tokens.accessToken)).status).toBe(401);
+  });
+});
+
+describe("/v1/me", () => {
+  it("shows the card, and 304 while nothing changed", async () => {
+    const { tokens, card } = await freshCard();
+    const first = await me(tokens.accessToken);
+    expect(first.body).toMatchObject({
+      card: { serial: card.serial, status: "active", device: 1 },
+      balance: { available: "10.00", held: "0.00", currency: "EUR" },
+      brand: { brand: deck.brand, version: 1 },
+      devices: [{ number: 1, name: null, current: true, sipSeat: true }],
+    });
+    const etag = first.headers.get("ETag") ?? "";
+    const again = await call("GET", "/v1/me", { key: tokens.accessToken, headers: { "If-None-Match": etag } });
+    expect([again.status, again.text]).toEqual([304, ""]);
+    await call("PUT", `/v1/cards/${card.serial}/credits/c1`, {
+      key: bootstrapKey(),
+      body: { amount: "1", currency: "EUR", source: "goodwill" },
+    });
+    const changed = await call("GET", "/v1/me", { key: tokens.accessToken, headers: { "If-None-Match": etag } });
+    expect(changed.body).toMatchObject({ balance: { available: "11.00" } });
+  });
+
+  it("pages through the statement, newest first, with a cursor nobody else can use", async () => {
+    const one = await freshCard();
+    const two = await freshCard();
+    for (let index = 1; index <= 5; index++) {
+      await call("PUT", `/v1/cards/${one.card.serial}/credits/c${index}`, {
+        key: bootstrapKey(),
+        body: { amount: "0.10", currency: "EUR", source: "goodwill" },
+      });
+    }
+    type Page = { items: { seq: number; id: string }[]; nextCursor: string | null };
+    const read = (token: string, query: string) => call<Page>("GET", `/v1/me/postings${query}`, { key: token });
+    const seen: number[] = [];
+    let query = "?limit=4";
+    for (;;) {
+      const page = (await read(one.tokens.accessToken, query)).body;
+      seen.push(...page.items.map(({ seq }) => seq));
+      if (page.nextCursor === null) break;
+      query = `?limit=4&cursor=${encodeURIComponent(page.nextCursor)}`;
+    }
+    expect(seen).toEqual([6, 5, 4, 3, 2, 1]);
+    expect((await read(two.tokens.accessToken, query)).status).toBe(422);
+    expect((await read(one.tokens.accessToken, "?limit=0")).status).toBe(422);
+    expect((await read(one.tokens.accessToken, "?limit=1000000000")).status).toBe(422);
+  });
+
+  it("gives fresh SIP credentials without touching older ones", async () => {
+    const { tokens, provisioning } = await freshCard();
+    const answer = await call<Redeemed["provisioning"]>("POST", "/v1/me/sip-credentials", { key: tokens.accessToken });
+    expect(answer.status).toBe(200);
+    expect(Object.keys(answer.body)).toEqual(Object.keys(provisioning));
+    expect(answer.body.sip?.credentials.map(({ type }) => type)).toEqual(["bearer", "digest"]);
+  });
+
+  it("is refused while the card is blocked, and works again after", async () => {
+    const { tokens, card } = await freshCard();
+    const act = (action: string) =>
+      call("PATCH", `/v1/cards/${card.serial}`, { key: bootstrapKey(), body: { action, reason: "stolen" } });
+    await act("block");
+    expect((await me(tokens.accessToken)).body).toMatchObject({ code: "card_blocked", status: 403 });
+    const blocked = await refresh(tokens.refreshToken);
+    expect([blocked.status, blocked.body.code, blocked.body.error]).toEqual([403, "card_blocked", "invalid_grant"]);
+    await act("unblock");
+    expect((await me(tokens.accessToken)).status).toBe(200);
+  });
+
+  it("shows an expired card to its own device, without credentials", async () => {
+    const { card, code } = await freshCard();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(card.expiresAt ?? "") + 2000 });
+    const own = await redeemed(code);
+    expect(own.card.status).toBe("expired");
+    expect(own.provisioning.sip?.credentials).toEqual([]);
+    expect(own.provisioning.ice.servers).toEqual([]);
+    expect((await redeem(code, "other")).body.code).toBe("card_expired");
+    expect((await me(own.tokens.accessToken)).status).toBe(200);
+  });
+});
