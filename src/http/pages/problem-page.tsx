@@ -65,6 +65,10 @@ function ProblemPage({ code }: { readonly code: ProblemCode }) {
   );
 }
 
+/** Narrow columns break codes between words only. */
+const breakable = (code: ProblemCode): Child =>
+  code.split("_").flatMap((word, at) => (at > 0 ? ["_", <wbr />, word] : [word]));
+
 function ProblemIndex() {
   return (
     <Layout title="Problems – Ringfare">
@@ -86,7 +90,7 @@ function ProblemIndex() {
             <tr>
               <td>
                 <a href={`/problems/${slugOf(code)}`}>
-                  <code>{code}</code>
+                  <code>{breakable(code)}</code>
                 </a>
               </td>
               <td>{PROBLEMS[code].status}</td>
