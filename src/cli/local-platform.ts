@@ -30,6 +30,10 @@ export type LocalPlatformOptions = {
   readonly secrets?: Readonly<Record<string, string>>;
   readonly logLevel?: "debug" | "info" | "warn" | "error" | "none";
   readonly persist?: boolean;
+  /** For measurements: a folder with another index.js to run instead of the Worker a deployment would upload. */
+  readonly bundle?: string;
+  /** For measurements: Workers in the same runtime, each reached by a host of its own. */
+  readonly beside?: readonly V4WorkerOptions[];
 };
 
 export type LocalPlatform = {
@@ -57,7 +61,7 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
   // Miniflare and wrangler ask the system for the temporary folder.
   process.env["TMPDIR"] = temporary;
 
-  const [bundle, worker] = await Promise.all([bundleWorker(stateDir), workerOptions()]);
+  const [bundle, worker] = await Promise.all([options.bundle ?? bundleWorker(stateDir), workerOptions()]);
   const runtimeGuard = guard();
   const before = new Set((await childrenOf(process.pid)).map(({ pid }) => pid));
   const runtimes = async () =>
