@@ -2,11 +2,20 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testBindings } from "./support/bindings.ts";
 
-/** `unit` runs pure code on Node; `workers` runs everything else inside workerd, on the real bindings. */
+/** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node" } },
+      {
+        test: {
+          name: "e2e",
+          root: import.meta.dirname,
+          include: ["e2e/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 20_000,
+        },
+      },
       {
         plugins: [
           cloudflareTest(async () => ({

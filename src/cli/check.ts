@@ -9,7 +9,13 @@ import { command, outputOf, PROJECT_ROOT, type Ran, runPackage, runWrangler } fr
 
 const MOST_BUNDLE_KB = 260;
 const AT_A_TIME = 2;
-const TSCONFIGS = ["tsconfig.json", "src/web/tsconfig.json", "test/tsconfig.json", "test/unit/tsconfig.json"];
+const TSCONFIGS = [
+  "tsconfig.json",
+  "src/web/tsconfig.json",
+  "test/tsconfig.json",
+  "test/unit/tsconfig.json",
+  "test/e2e/tsconfig.json",
+];
 
 /** undefined = fine; `note` is shown either way. */
 type Outcome = { readonly failure?: string; readonly note?: string };

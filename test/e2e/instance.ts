@@ -1,0 +1,67 @@
+/** `npm start` as a user runs it: a process group of its own, a state folder, a port nobody else has. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import path from "node:path";
+
+const ENTRY = path.resolve(import.meta.dirname, "../../src/cli/start.ts");
+const START_LIMIT_MS = 60_000;
+
+export type Demo = {
+  readonly url: string;
+  readonly adminKey: string;
+  readonly switchKey: string;
+  readonly partnerKey: string;
+  readonly partner: string;
+  readonly batch: number;
+  readonly codes: readonly string[];
+};
+
+export type Instance = {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  /** The parsed demo line; fails with all that was said when the process ends without one. */
+  readonly demo: Promise<Demo>;
+  readonly exited: Promise<number | null>;
+  /** kill -9 of the whole group, as a terminal that is gone or a supervisor would. */
+  readonly killGroup: () => Promise<void>;
+};
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export function startInstance(stateDir: string, port: number): Instance {
+  const child = spawn(process.execPath, [ENTRY], {
+    env: { ...process.env, RINGFARE_STATE: stateDir, PORT: String(port) },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const demo = new Promise<Demo>((resolve, reject) => {
+    const look = () => {
+      const line = /^demo (\{.*\})$/m.exec(output)?.[1];
+      if (line !== undefined) resolve(JSON.parse(line) as Demo);
+    };
+    child.stdout.on("data", look);
+    const fail = (why: string) => reject(new Error(`${why}. It said:\n${output}`));
+    void exited.then((code) => fail(`Ended with ${code} before it was ready`));
+    setTimeout(() => fail("Not ready in time"), START_LIMIT_MS).unref();
+  });
+  demo.catch(() => undefined); // a test that expects a refusal does not wait for it
+  const killGroup = async () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      process.kill(-child.pid, "SIGKILL");
+    }
+    await exited;
+  };
+  return { child, output: () => output, demo, exited, killGroup };
+}
