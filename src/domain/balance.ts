@@ -19,3 +19,9 @@ export const conserves = (balance: Balance): boolean =>
   Object.values(balance).every((term) => Number.isSafeInteger(term) && term >= 0) &&
   balance.credits + balance.debt ===
     balance.available + balance.held + balance.spent + balance.reversed + balance.expired;
+
+/** Money that becomes free again pays debt first: it is the operator's until that is settled. */
+export function withFreed(balance: Balance, freedMicros: number): Balance {
+  const paid = Math.min(balance.debt, freedMicros);
+  return { ...balance, debt: balance.debt - paid, available: balance.available + freedMicros - paid };
+}

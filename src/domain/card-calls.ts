@@ -5,7 +5,8 @@
 import type { Balance } from "./balance.ts";
 import type { CardCall, CardState, CardStatus } from "./card.ts";
 import type { Refusal } from "./errors.ts";
-import type { MoneyCommand, Posting } from "./ledger.ts";
+import type { Hold, HoldState } from "./hold.ts";
+import type { MoneyCommand, Posting } from "./ledger/commands.ts";
 import type { Result } from "./result.ts";
 import type { CardKind, CardMode } from "./terms.ts";
 
@@ -47,14 +48,32 @@ export type DeviceClaim = { readonly device: number; readonly family: number };
 
 export type Redeemed = { readonly card: CardView; readonly refresh: Generation };
 
+/** What a command did, as pinned to its id; a hold's `state` is the present one. Balances are those after the command. */
 export type MoneyOutcome = {
   readonly id: string;
   readonly currency: string;
   readonly movedMicros: number;
   readonly restMicros: number;
+  readonly grantedMicros: number;
+  readonly releasedMicros: number;
   readonly availableMicros: number;
   readonly heldMicros: number;
+  readonly hold: { readonly state: HoldState; readonly sequence: number; readonly expiresAtMs: number } | null;
+  readonly nowMs: number;
   readonly replayed: boolean;
+};
+
+/** What the Worker knows about a call and the card does not keep. */
+export type CallRules = { readonly concurrentCalls: number; readonly destinationAllowed: boolean };
+
+/** Details of a call for the statement, kept apart from the books because they are erased after a while. */
+export type CallDetails = Readonly<Record<string, string | number>>;
+
+export type MoneyRequest = {
+  readonly command: MoneyCommand;
+  readonly rules: CallRules;
+  readonly details: CallDetails | null;
+  readonly actor: string;
 };
 
 export type CardAction =
@@ -73,23 +92,33 @@ export type CardObject = {
   holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>>;
   signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
   revokeFamily(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
-  money(call: CardCall, command: MoneyCommand): Promise<Result<MoneyOutcome, MoneyRefusal>>;
+  money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>>;
   act(
     call: CardCall,
     action: CardAction,
     journal: { reason: string; actor: string },
   ): Promise<Result<CardView, Refusal>>;
   inspect(call: CardCall): Promise<Result<CardView, Refusal>>;
-  postings(call: CardCall, page: PageOfPostings): Promise<readonly Posting[]>;
+  postings(call: CardCall, page: PageOfPostings): Promise<readonly StatementLine[]>;
+  holds(call: CardCall, page: PageOfHolds): Promise<Result<readonly Hold[], Refusal>>;
+  hold(call: CardCall, id: string): Promise<Result<{ hold: Hold; card: CardView }, Refusal>>;
 };
 
 /** Newest first, before a posting number. */
 export type PageOfPostings = { readonly before: number | null; readonly limit: number };
 
+/** In the order of their ids, after one. `openOnly` lists what still sets credit aside. */
+export type PageOfHolds = { readonly after: string | null; readonly limit: number; readonly openOnly: boolean };
+
+export type StatementLine = Posting & { readonly call: CallDetails | null };
+
 /** What the object tells the projection, ordered by version. */
 export type CardEvent = { readonly type: "card"; readonly atMs: number; readonly state: CardProjection };
 
-export type CardProjection = Pick<CardState, "version" | "card" | "balance" | "firstUsedAtMs" | "expiresAtMs"> & {
+export type CardProjection = Pick<
+  CardState,
+  "version" | "card" | "balance" | "shortfallMicros" | "firstUsedAtMs" | "expiresAtMs"
+> & {
   readonly batch: number;
   readonly status: CardStatus;
   readonly devices: number;

@@ -5,6 +5,7 @@
 import { assert } from "./assert.ts";
 import { emptyBalance, type Balance } from "./balance.ts";
 import type { ProblemCode } from "./errors.ts";
+import type { OpenHold } from "./hold.ts";
 import { fixedEndMs, isRecalled, type BatchTerms, type CardKind, type CardMode, type Standing } from "./terms.ts";
 
 export type CardStatus = "issued" | "not_activated" | "active" | "blocked" | "expired" | "recalled" | "closed";
@@ -30,6 +31,10 @@ export type CardState = {
   readonly closed: boolean;
   readonly standing: Standing;
   readonly balance: Balance;
+  /** Every open hold; their sum is `balance.held`. At most as many as calls at once, so the card keeps them at hand. */
+  readonly openHolds: readonly OpenHold[];
+  /** Used but never collected, over the card's life. */
+  readonly shortfallMicros: number;
   /** Number of the newest posting; 0 = none. */
   readonly lastSeq: number;
   /** Number of the newest device; numbers are never reused. */
@@ -65,6 +70,8 @@ export function untouchedCard({ terms, card, standing }: CardCall): CardState {
     closed: false,
     standing,
     balance: emptyBalance,
+    openHolds: [],
+    shortfallMicros: 0,
     lastSeq: 0,
     lastDevice: 0,
   };
@@ -114,4 +121,6 @@ export const firstUseIsPaused = (state: CardState, call: CardCall): boolean =>
 
 /** What people are shown: an untouched card as if it held its face value, a touched one by its books. */
 export const shownBalance = (state: CardState): Balance =>
-  state.firstUsedAtMs === null ? { ...state.balance, credits: state.faceValueMicros, available: state.faceValueMicros } : state.balance;
+  state.firstUsedAtMs === null
+    ? { ...state.balance, credits: state.faceValueMicros, available: state.faceValueMicros }
+    : state.balance;

@@ -3,6 +3,8 @@
  * Pure data. A code without an entry here does not compile.
  */
 
+import type { Hold } from "./hold.ts";
+
 type Problem = {
   readonly status: number;
   readonly title: string;
@@ -131,6 +133,12 @@ export type Refusal = {
   readonly errors?: readonly FieldError[];
   readonly positions?: readonly number[];
   readonly retryAfterSeconds?: number;
+  /** With `hold_settled`: how it ended. */
+  readonly hold?: Hold;
+  /** With `too_many_calls`: what is open. */
+  readonly holds?: readonly Hold[];
+  /** With `sequence_gap`: the step to send next. */
+  readonly expected?: number;
 };
 
 export const slugOf = (code: ProblemCode): string => code.replaceAll("_", "-");

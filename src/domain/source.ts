@@ -20,7 +20,13 @@ function ipv6Network(text: string): string | undefined {
   if (halves.length > 2) return undefined;
   const [head = [], tail = []] = halves.map((half) => (half === "" ? [] : half.split(":")));
   const missing = 8 - head.length - tail.length;
-  const groups = halves.length === 2 ? [...head, ...Array.from({ length: Math.max(missing, 0) }, () => "0"), ...tail] : head;
+  const groups =
+    halves.length === 2 ? [...head, ...Array.from({ length: Math.max(missing, 0) }, () => "0"), ...tail] : head;
   const isAddress = groups.length === 8 && groups.every((group) => /^[0-9a-f]{1,4}$/.test(group));
-  return isAddress ? `${groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64` : undefined;
+  return isAddress
+    ? `${groups
+        .slice(0, 4)
+        .map((group) => Number.parseInt(group, 16).toString(16))
+        .join(":")}::/64`
+    : undefined;
 }

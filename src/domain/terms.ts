@@ -5,7 +5,7 @@
 import type { Brand } from "./branding.ts";
 import type { CodeFormat } from "./code/read.ts";
 import type { Profile, Trunk } from "./profile.ts";
-import { addDays, endOfDayMs, localDate } from "./time.ts";
+import { addDays, DAY_MS, endOfDayMs, localDate } from "./time.ts";
 
 export const MAX_RECALLED_RANGES = 1000;
 
@@ -79,3 +79,19 @@ export function fixedEndMs({ expiry, timeZone, createdAtMs }: BatchTerms): numbe
 /** The end that a first use sets. The earliest of all ends applies. */
 export const firstUseEndMs = ({ expiry, timeZone }: BatchTerms, firstUsedAtMs: number): number | null =>
   expiry.daysAfterFirstUse === null ? null : endOfDayAfter(firstUsedAtMs, expiry.daysAfterFirstUse, timeZone);
+
+/**
+ * Until when a top-up now revives a card that ended: as many days as its first life had, from today.
+ * null = its batch does not revive, or the grace time is over.
+ */
+export function reviveUntilMs(
+  terms: BatchTerms,
+  life: { firstUsedAtMs: number | null; expiresAtMs: number | null },
+  nowMs: number,
+): number | null {
+  const { firstUsedAtMs, expiresAtMs } = life;
+  if (terms.onExpiredTopUp !== "revive" || firstUsedAtMs === null || expiresAtMs === null) return null;
+  if (nowMs > expiresAtMs + terms.graceDays * DAY_MS) return null;
+  const days = Math.max(1, Math.round((expiresAtMs - firstUsedAtMs) / DAY_MS));
+  return endOfDayAfter(nowMs, days, terms.timeZone);
+}

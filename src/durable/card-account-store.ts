@@ -3,32 +3,34 @@
  * Every read goes to storage: an object that was replaced learns it here, before it answers about money.
  */
 import type { CardState } from "../domain/card.ts";
-import type { PageOfPostings } from "../domain/card-calls.ts";
+import type { CallDetails, PageOfHolds, PageOfPostings, StatementLine } from "../domain/card-calls.ts";
 import type { Device } from "../domain/devices.ts";
-import type { ProblemCode } from "../domain/errors.ts";
-import type { MoneyCommand, Posting } from "../domain/ledger.ts";
-import type { Standing } from "../domain/terms.ts";
+import type { Hold } from "../domain/hold.ts";
+import type { MoneyCommand, Posting } from "../domain/ledger/commands.ts";
 import { MIGRATIONS, migrate, schemaVersion } from "./migrations.ts";
-
-type Row = Record<string, SqlStorageValue>;
-
-/** A card as stored: its state, whose it is, and how far the projection has been told. */
-export type StoredCard = { readonly batch: number; readonly projectedVersion: number; readonly state: CardState };
-
-/** The fixed outcome of a money command. `refusal` null = applied. */
-export type Outcome = {
-  readonly content: string;
-  readonly atMs: number;
-  readonly refusal: ProblemCode | null;
-  readonly movedMicros: number;
-  readonly restMicros: number;
-  readonly availableMicros: number;
-  readonly heldMicros: number;
-};
+import {
+  CARD_COLUMNS,
+  cardValues,
+  deviceOf,
+  holdOf,
+  outcomeOf,
+  statementLine,
+  storedCard,
+  type Outcome,
+  type Row,
+  type StoredCard,
+} from "./rows.ts";
 
 /** Refusals are kept at least 72 hours and the newest 10,000; applied outcomes for the card's life. */
 const REFUSALS_KEPT_MS = 72 * 3_600_000;
 const REFUSALS_KEPT = 10_000;
+
+/** Outcomes are kept per command and id; a hold's steps and reversals have ids below their hold's or original's. */
+export type OutcomeKind = MoneyCommand["type"];
+
+const SAVED_COLUMNS = [...CARD_COLUMNS, "batch"];
+const SAVE_CARD = `INSERT INTO card (only, ${SAVED_COLUMNS.join(", ")}) VALUES (1, ${SAVED_COLUMNS.map(() => "?").join(", ")})
+  ON CONFLICT (only) DO UPDATE SET ${SAVED_COLUMNS.map((column) => `${column} = excluded.${column}`).join(", ")}`;
 
 const NEWEST_SCHEMA = MIGRATIONS.at(-1)?.version ?? 0;
 
@@ -55,18 +57,12 @@ export class CardAccountStore {
     if (this.#schema === 0) return undefined;
     this.#prepare();
     const [row] = this.#sql.exec<Row>("SELECT * FROM card").toArray();
-    return row && toStoredCard(row);
+    return row && storedCard(row);
   }
 
   save(batch: number, state: CardState): void {
     this.#prepare();
-    const values = [...fromState(state), batch];
-    const marks = CARD_COLUMNS.map(() => "?").join(", ");
-    const updates = CARD_COLUMNS.map((column) => `${column} = excluded.${column}`).join(", ");
-    this.#sql.exec(
-      `INSERT INTO card (only, ${CARD_COLUMNS.join(", ")}) VALUES (1, ${marks}) ON CONFLICT (only) DO UPDATE SET ${updates}`,
-      ...values,
-    );
+    this.#sql.exec(SAVE_CARD, ...cardValues(state), batch);
   }
 
   setProjectedVersion(version: number): void {
@@ -75,7 +71,8 @@ export class CardAccountStore {
 
   append(posting: Posting): void {
     this.#sql.exec(
-      "INSERT INTO postings (seq, at_ms, type, id, amount_micros, available_micros, held_micros, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      `INSERT INTO postings (seq, at_ms, type, id, amount_micros, available_micros, held_micros, shortfall_micros, reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       posting.seq,
       posting.atMs,
       posting.type,
@@ -83,29 +80,90 @@ export class CardAccountStore {
       posting.amountMicros,
       posting.availableMicros,
       posting.heldMicros,
+      posting.shortfallMicros,
       posting.reason,
     );
   }
 
-  postings({ before, limit }: PageOfPostings): Posting[] {
+  postings({ before, limit }: PageOfPostings): StatementLine[] {
     return this.#sql
       .exec<Row>(
-        "SELECT * FROM postings WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+        `SELECT postings.*, calls.details FROM postings LEFT JOIN calls ON calls.seq = postings.seq
+          WHERE postings.seq < ? ORDER BY postings.seq DESC LIMIT ?`,
         before ?? Number.MAX_SAFE_INTEGER,
         limit,
       )
       .toArray()
-      .map(toPosting);
+      .map(statementLine);
   }
 
-  outcome(kind: MoneyCommand["type"], id: string): Outcome | undefined {
-    const [row] = this.#sql.exec<Row>("SELECT * FROM outcomes WHERE kind = ? AND id = ?", kind, id).toArray();
-    return row && toOutcome(row);
+  saveCall(seq: number, atMs: number, details: CallDetails): void {
+    this.#sql.exec("INSERT INTO calls (seq, at_ms, details) VALUES (?, ?, ?)", seq, atMs, JSON.stringify(details));
   }
 
-  pin(kind: MoneyCommand["type"], id: string, outcome: Outcome): void {
+  /** Erases call details older than an instant; answers when the next ones are due, null = there are none. */
+  eraseCalls(beforeMs: number): number | null {
+    this.#sql.exec("DELETE FROM calls WHERE seq <= (SELECT max(seq) FROM calls WHERE at_ms < ?)", beforeMs);
+    const [oldest] = this.#sql.exec<Row>("SELECT at_ms FROM calls ORDER BY seq LIMIT 1").toArray();
+    return oldest === undefined ? null : Number(oldest["at_ms"]);
+  }
+
+  hold(id: string): Hold | undefined {
+    const [row] = this.#sql.exec<Row>("SELECT * FROM holds WHERE id = ?", id).toArray();
+    return row && holdOf(row);
+  }
+
+  holds({ after, limit }: Pick<PageOfHolds, "after" | "limit">): Hold[] {
+    return this.#sql
+      .exec<Row>("SELECT * FROM holds WHERE id > ? ORDER BY id LIMIT ?", after ?? "", limit)
+      .toArray()
+      .map(holdOf);
+  }
+
+  saveHold(hold: Hold): void {
     this.#sql.exec(
-      "INSERT INTO outcomes (kind, id, content, at_ms, refusal, moved_micros, rest_micros, available_micros, held_micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      `INSERT INTO holds (id, state, amount, sequence, charged, released, shortfall, subject, destination, reference, created_at_ms, expires_at_ms, settled_at_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state, amount = excluded.amount, sequence = excluded.sequence, charged = excluded.charged,
+          released = excluded.released, shortfall = excluded.shortfall, expires_at_ms = excluded.expires_at_ms, settled_at_ms = excluded.settled_at_ms`,
+      hold.id,
+      hold.state,
+      hold.amountMicros,
+      hold.sequence,
+      hold.chargedMicros,
+      hold.releasedMicros,
+      hold.shortfallMicros,
+      hold.subject,
+      hold.destination,
+      hold.reference,
+      hold.createdAtMs,
+      hold.expiresAtMs,
+      hold.settledAtMs,
+    );
+  }
+
+  outcome(kind: OutcomeKind, id: string): Outcome | undefined {
+    const [row] = this.#sql.exec<Row>("SELECT * FROM outcomes WHERE kind = ? AND id = ?", kind, id).toArray();
+    return row && outcomeOf(row);
+  }
+
+  /** What was moved in all by the applied outcomes whose ids start with `<original>/`. */
+  movedUnder(kind: OutcomeKind, original: string): number {
+    // "0" is the character after "/": the range is exactly the ids below the original.
+    return this.#sql
+      .exec<{ moved: number }>(
+        "SELECT coalesce(sum(moved_micros), 0) AS moved FROM outcomes WHERE kind = ? AND id > ? AND id < ? AND refusal IS NULL",
+        kind,
+        `${original}/`,
+        `${original}0`,
+      )
+      .one().moved;
+  }
+
+  pin(kind: OutcomeKind, id: string, outcome: Outcome): void {
+    this.#sql.exec(
+      `INSERT INTO outcomes (kind, id, content, at_ms, refusal, moved_micros, rest_micros, granted_micros, released_micros, available_micros, held_micros, sequence, ends_at_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       kind,
       id,
       outcome.content,
@@ -113,8 +171,12 @@ export class CardAccountStore {
       outcome.refusal,
       outcome.movedMicros,
       outcome.restMicros,
+      outcome.grantedMicros,
+      outcome.releasedMicros,
       outcome.availableMicros,
       outcome.heldMicros,
+      outcome.sequence,
+      outcome.endsAtMs,
     );
   }
 
@@ -128,12 +190,12 @@ export class CardAccountStore {
   }
 
   devices(): Device[] {
-    return this.#sql.exec<Row>("SELECT * FROM devices ORDER BY number").toArray().map(toDevice);
+    return this.#sql.exec<Row>("SELECT * FROM devices ORDER BY number").toArray().map(deviceOf);
   }
 
   device(number: number): Device | undefined {
     const [row] = this.#sql.exec<Row>("SELECT * FROM devices WHERE number = ?", number).toArray();
-    return row && toDevice(row);
+    return row && deviceOf(row);
   }
 
   saveDevice(device: Device): void {
@@ -166,129 +228,3 @@ export class CardAccountStore {
     );
   }
 }
-
-const CARD_COLUMNS = [
-  "version",
-  "clock_ms",
-  "card",
-  "kind",
-  "mode",
-  "currency",
-  "face_value_micros",
-  "max_devices",
-  "first_used_at_ms",
-  "expires_at_ms",
-  "on_sale",
-  "activated_at_ms",
-  "blocked",
-  "closed",
-  "standing",
-  "credits",
-  "debt",
-  "available",
-  "held",
-  "spent",
-  "reversed",
-  "expired",
-  "last_seq",
-  "last_device",
-  "batch",
-] as const;
-
-/** In the order of CARD_COLUMNS, without `batch`. */
-function fromState(state: CardState): SqlStorageValue[] {
-  const { balance } = state;
-  return [
-    state.version,
-    state.clockMs,
-    state.card,
-    state.kind,
-    state.mode,
-    state.currency,
-    state.faceValueMicros,
-    state.maxDevices,
-    state.firstUsedAtMs,
-    state.expiresAtMs,
-    Number(state.onSale),
-    state.activatedAtMs,
-    Number(state.blocked),
-    Number(state.closed),
-    JSON.stringify(state.standing),
-    balance.credits,
-    balance.debt,
-    balance.available,
-    balance.held,
-    balance.spent,
-    balance.reversed,
-    balance.expired,
-    state.lastSeq,
-    state.lastDevice,
-  ];
-}
-
-function toStoredCard(row: Row): StoredCard {
-  const state: CardState = {
-    version: Number(row["version"]),
-    clockMs: Number(row["clock_ms"]),
-    card: Number(row["card"]),
-    kind: row["kind"] as CardState["kind"],
-    mode: row["mode"] as CardState["mode"],
-    currency: row["currency"] as string,
-    faceValueMicros: Number(row["face_value_micros"]),
-    maxDevices: Number(row["max_devices"]),
-    firstUsedAtMs: row["first_used_at_ms"] as number | null,
-    expiresAtMs: row["expires_at_ms"] as number | null,
-    onSale: row["on_sale"] === 1,
-    activatedAtMs: row["activated_at_ms"] as number | null,
-    blocked: row["blocked"] === 1,
-    closed: row["closed"] === 1,
-    standing: JSON.parse(row["standing"] as string) as Standing,
-    balance: {
-      credits: Number(row["credits"]),
-      debt: Number(row["debt"]),
-      available: Number(row["available"]),
-      held: Number(row["held"]),
-      spent: Number(row["spent"]),
-      reversed: Number(row["reversed"]),
-      expired: Number(row["expired"]),
-    },
-    lastSeq: Number(row["last_seq"]),
-    lastDevice: Number(row["last_device"]),
-  };
-  return { batch: Number(row["batch"]), projectedVersion: Number(row["projected_version"]), state };
-}
-
-const toPosting = (row: Row): Posting => ({
-  seq: Number(row["seq"]),
-  atMs: Number(row["at_ms"]),
-  type: row["type"] as Posting["type"],
-  id: row["id"] as string,
-  amountMicros: Number(row["amount_micros"]),
-  availableMicros: Number(row["available_micros"]),
-  heldMicros: Number(row["held_micros"]),
-  reason: row["reason"] as string | null,
-});
-
-const toOutcome = (row: Row): Outcome => ({
-  content: row["content"] as string,
-  atMs: Number(row["at_ms"]),
-  refusal: row["refusal"] as ProblemCode | null,
-  movedMicros: Number(row["moved_micros"]),
-  restMicros: Number(row["rest_micros"]),
-  availableMicros: Number(row["available_micros"]),
-  heldMicros: Number(row["held_micros"]),
-});
-
-const toDevice = (row: Row): Device => ({
-  number: Number(row["number"]),
-  idHash: row["id_hash"] as string,
-  name: row["name"] as string | null,
-  platform: row["platform"] as string | null,
-  publicKey: row["public_key"] as string | null,
-  status: row["status"] as Device["status"],
-  family: Number(row["family"]),
-  familyRevoked: row["family_revoked"] === 1,
-  generation: Number(row["generation"]),
-  advancedAtMs: Number(row["advanced_at_ms"]),
-  lastSeenAtMs: Number(row["last_seen_at_ms"]),
-});

@@ -93,7 +93,46 @@ CREATE TRIGGER acts_keep BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts a
 CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END;
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
+/** Holds, call details and uncollected use. Call details stand apart from the postings because they are erased in time. */
+const HOLDS = `
+ALTER TABLE card ADD COLUMN open_holds TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE card ADD COLUMN shortfall INTEGER NOT NULL DEFAULT 0 CHECK (shortfall >= 0);
+ALTER TABLE postings ADD COLUMN shortfall_micros INTEGER NOT NULL DEFAULT 0 CHECK (shortfall_micros >= 0);
+ALTER TABLE outcomes ADD COLUMN granted_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outcomes ADD COLUMN released_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outcomes ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outcomes ADD COLUMN ends_at_ms INTEGER;
+
+CREATE TABLE holds (
+  id TEXT PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'released', 'expired', 'late')),
+  amount INTEGER NOT NULL CHECK (amount >= 0),
+  sequence INTEGER NOT NULL CHECK (sequence >= 0),
+  charged INTEGER NOT NULL CHECK (charged >= 0),
+  released INTEGER NOT NULL CHECK (released >= 0),
+  shortfall INTEGER NOT NULL CHECK (shortfall >= 0),
+  subject TEXT,
+  destination TEXT,
+  reference TEXT,
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  settled_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER holds_settle_once BEFORE UPDATE ON holds WHEN old.state IN ('committed', 'released', 'late')
+  BEGIN SELECT RAISE(ABORT, 'a settled hold never changes'); END;
+CREATE TRIGGER holds_stay BEFORE DELETE ON holds BEGIN SELECT RAISE(ABORT, 'holds are kept'); END;
+
+CREATE TABLE calls (
+  seq INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  details TEXT NOT NULL
+) STRICT;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FIRST },
+  { version: 2, sql: HOLDS },
+];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */
 const VERSION_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY) STRICT";

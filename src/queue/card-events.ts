@@ -23,6 +23,7 @@ const eventSchema = z.object({
       reversed: micros,
       expired: micros,
     }),
+    shortfallMicros: micros,
     firstUsedAtMs: z.number().int().nullable(),
     expiresAtMs: z.number().int().nullable(),
     devices: z.number().int(),

@@ -12,15 +12,15 @@ export async function projectCards(db: Database, events: readonly CardEvent[], n
   await db.write("projection", (q) =>
     q.run(sql`
       INSERT INTO cards (batch, card, version, status, available_micros, held_micros, spent_micros, reversed_micros,
-        expired_micros, credits_micros, debt_micros, devices, open_holds, first_used_at_ms, expires_at_ms, changed_at_ms, projected_at_ms)
+        expired_micros, credits_micros, debt_micros, shortfall_micros, devices, open_holds, first_used_at_ms, expires_at_ms, changed_at_ms, projected_at_ms)
       SELECT value->>'batch', value->>'card', value->>'version', value->>'status', value->>'available', value->>'held',
-        value->>'spent', value->>'reversed', value->>'expired', value->>'credits', value->>'debt', value->>'devices',
+        value->>'spent', value->>'reversed', value->>'expired', value->>'credits', value->>'debt', value->>'shortfallMicros', value->>'devices',
         value->>'openHolds', value->>'firstUsedAtMs', value->>'expiresAtMs', value->>'atMs', ${nowMs}
       FROM json_each(${JSON.stringify(rows)}) WHERE true
       ON CONFLICT (batch, card) DO UPDATE SET version = excluded.version, status = excluded.status,
         available_micros = excluded.available_micros, held_micros = excluded.held_micros, spent_micros = excluded.spent_micros,
         reversed_micros = excluded.reversed_micros, expired_micros = excluded.expired_micros, credits_micros = excluded.credits_micros,
-        debt_micros = excluded.debt_micros, devices = excluded.devices, open_holds = excluded.open_holds,
+        debt_micros = excluded.debt_micros, shortfall_micros = excluded.shortfall_micros, devices = excluded.devices, open_holds = excluded.open_holds,
         first_used_at_ms = excluded.first_used_at_ms, expires_at_ms = excluded.expires_at_ms,
         changed_at_ms = excluded.changed_at_ms, projected_at_ms = excluded.projected_at_ms
       WHERE excluded.version > cards.version`),

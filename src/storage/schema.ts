@@ -184,6 +184,8 @@ export const cards = sqliteTable(
     expiredMicros: integer("expired_micros").notNull(),
     creditsMicros: integer("credits_micros").notNull(),
     debtMicros: integer("debt_micros").notNull(),
+    /** Used but never collected, over the card's life. */
+    shortfallMicros: integer("shortfall_micros").notNull().default(0),
     devices: integer().notNull(),
     openHolds: integer("open_holds").notNull(),
     firstUsedAtMs: integer("first_used_at_ms"),

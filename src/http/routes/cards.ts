@@ -125,7 +125,7 @@ export function cardRoutes() {
       read: async ({ after, take }: Window<[number]>) =>
         cards.call(call.value, (card) => card.postings(call.value, { before: after?.[0] ?? null, limit: take })),
       positionOf: ({ seq }): [number] => [seq],
-      itemOf: (posting) => postingWire(posting, call.value.terms),
+      itemOf: (posting) => postingWire(posting, call.value.terms, c.var.caller.partner !== null),
     });
     return page.ok ? c.json(page.value, 200) : problem(c, page.error);
   });

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { CardCall } from "../../domain/card.ts";
 import type { MoneyOutcome } from "../../domain/card-calls.ts";
 import { invalidField, type Refusal } from "../../domain/errors.ts";
-import type { MoneyCommand } from "../../domain/ledger.ts";
+import type { MoneyCommand } from "../../domain/ledger/commands.ts";
 import { formatAmount } from "../../domain/money.ts";
 import type { Result } from "../../domain/result.ts";
 import { createRouter, type AppEnv } from "../context.ts";

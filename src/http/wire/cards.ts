@@ -2,8 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Balance } from "../../domain/balance.ts";
 import type { CardCall } from "../../domain/card.ts";
-import type { CardView, MoneyOutcome } from "../../domain/card-calls.ts";
-import type { Posting } from "../../domain/ledger.ts";
+import type { CallDetails, CardView, MoneyOutcome, StatementLine } from "../../domain/card-calls.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { formatSerial } from "../../domain/serial.ts";
 import type { BatchTerms } from "../../domain/terms.ts";
@@ -125,16 +124,37 @@ export const postingSchema = z
   .object({
     seq: z.number().int(),
     at: z.string(),
-    type: z.enum(["first", "credit", "debit"]),
+    type: z.enum([
+      "first",
+      "credit",
+      "debit",
+      "hold",
+      "extend",
+      "commit",
+      "release",
+      "hold_expired",
+      "late",
+      "reversal",
+      "card_expired",
+      "revive",
+      "transfer_in",
+      "transfer_out",
+    ]),
     id: z.string(),
     amount: z.string().openapi({ description: "Signed effect on available." }),
     available: decimal,
     held: decimal,
+    shortfall: z.string().optional().openapi({ description: "Used but not collected." }),
+    call: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .optional()
+      .openapi({ description: "Details of the call; erased after 180 days." }),
     reason: z.string().optional(),
   })
   .openapi("Posting");
 
-export const postingWire = (posting: Posting, { currency }: BatchTerms) => ({
+/** `masked`: the number called is shortened, for readers who need the money and not whom their customer called. */
+export const postingWire = (posting: StatementLine, { currency }: BatchTerms, masked = false) => ({
   seq: posting.seq,
   at: toRfc3339(posting.atMs),
   type: posting.type,
@@ -142,8 +162,20 @@ export const postingWire = (posting: Posting, { currency }: BatchTerms) => ({
   amount: formatAmount(posting.amountMicros, currency),
   available: formatAmount(posting.availableMicros, currency),
   held: formatAmount(posting.heldMicros, currency),
+  ...(posting.shortfallMicros > 0 && { shortfall: formatAmount(posting.shortfallMicros, currency) }),
+  ...(posting.call !== null && { call: masked ? maskedCall(posting.call) : { ...posting.call } }),
   ...(posting.reason !== null && { reason: posting.reason }),
 });
+
+const MASKED_DIGITS = 4;
+
+const maskedCall = (call: CallDetails): Record<string, string | number> =>
+  Object.fromEntries(
+    Object.entries(call).map(([name, value]) => [
+      name,
+      name === "destination" && typeof value === "string" ? `${value.slice(0, -MASKED_DIGITS)}${"*".repeat(Math.min(MASKED_DIGITS, value.length))}` : value,
+    ]),
+  );
 
 export const outcomeBalanceWire = (outcome: MoneyOutcome) =>
   shortBalanceWire({ available: outcome.availableMicros, held: outcome.heldMicros }, outcome.currency);

@@ -1,0 +1,1 @@
+ALTER TABLE `cards` ADD `shortfall_micros` integer DEFAULT 0 NOT NULL;
