@@ -9,6 +9,7 @@ import { brandRoutes } from "./http/routes/brands.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
 import { documentRoutes, serveDocument } from "./http/routes/document.ts";
+import { holdRoutes } from "./http/routes/holds.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
 import { meRoutes } from "./http/routes/me.ts";
 import { moneyRoutes } from "./http/routes/money.ts";
@@ -48,7 +49,16 @@ export function createApp() {
   for (const path of CROSS_ORIGIN_PATHS) app.use(path, anyOrigin);
   app.use(boundedBody);
 
-  for (const routes of [redeemRoutes, tokenRoutes, meRoutes, cardRoutes, moneyRoutes, batchRoutes, codeRoutes])
+  for (const routes of [
+    redeemRoutes,
+    tokenRoutes,
+    meRoutes,
+    cardRoutes,
+    moneyRoutes,
+    holdRoutes,
+    batchRoutes,
+    codeRoutes,
+  ])
     app.route("/", routes());
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());

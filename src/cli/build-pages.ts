@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { exists, writeWhole } from "./files.ts";
 import { command, PROJECT_ROOT } from "./tools.ts";
 
@@ -39,6 +39,7 @@ export async function buildPages(): Promise<void> {
     charset: "utf8",
     legalComments: "none",
   });
+  await stop(); // its service would stay for as long as this process does
   await Promise.all(outputFiles.map(({ path: file, contents }) => replace(file, contents)));
   await Promise.all(
     API_BROWSER.map(async (name) => {

@@ -32,8 +32,6 @@ export type LocalPlatformOptions = {
   readonly persist?: boolean;
   /** For measurements: a folder with another index.js to run instead of the Worker a deployment would upload. */
   readonly bundle?: string;
-  /** For measurements: Workers in the same runtime, each reached by a host of its own. */
-  readonly beside?: readonly V4WorkerOptions[];
 };
 
 export type LocalPlatform = {

@@ -77,7 +77,7 @@ export async function readSecrets(file: string): Promise<SecretsFile | undefined
   if (!isSecretsFile(parsed)) {
     throw new CliError(
       `${file} cannot be read: it is not the JSON that was written there.`,
-      "Put a copy of it back. It holds the keys of every card issued so far, so it is not made anew.",
+      "Put a copy of it back. It holds the keys of every card issued so far, so it is not made anew; if none was, delete it.",
     );
   }
   const missing = missingKinds(Object.keys(parsed.secrets));

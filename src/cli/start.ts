@@ -10,6 +10,7 @@ import { CliError, command, PROJECT_ROOT } from "./tools.ts";
 
 const DEFAULT_PORT = 8787;
 const MOST_PORT = 65_535;
+const LAUNCHER_POLL_MS = 500;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -36,22 +37,40 @@ async function loadSecrets(stateDir: string): Promise<SecretsFile> {
   return made;
 }
 
+type Stop = { readonly promise: Promise<void>; readonly isStopping: () => boolean; readonly request: () => void };
+
 /** Resolves when the user or the system asks this process to end; a second request does not interrupt the first. */
-function stopRequested(): { readonly promise: Promise<void>; readonly isStopping: () => boolean } {
+function stopRequested(): Stop {
+  const { promise, resolve } = Promise.withResolvers<void>();
   let stopping = false;
-  const promise = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.on(signal, () => {
-        stopping = true;
-        resolve();
-      });
-    }
-  });
-  return { promise, isStopping: () => stopping };
+  const request = () => {
+    stopping = true;
+    resolve();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, request);
+  return { promise, isStopping: () => stopping, request };
 }
 
-async function serve(stateDir: string, port: number, stop: ReturnType<typeof stopRequested>): Promise<void> {
+const isGone = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+};
+
+/** npm passes a signal to its shell only, and kill -9 to nobody: under npm, the end of either is ours too. */
+function followLaunchers(launchers: readonly number[], stop: Stop): void {
+  if (process.env["npm_lifecycle_event"] === undefined) return;
+  setInterval(() => {
+    if (launchers.some(isGone)) stop.request();
+  }, LAUNCHER_POLL_MS).unref();
+}
+
+async function serve(stateDir: string, port: number, stop: Stop): Promise<void> {
   const state = await openStateFolder(stateDir, port, say);
+  followLaunchers(state.launchers, stop);
   let platform: LocalPlatform | undefined;
   try {
     await ensurePortFree(port);

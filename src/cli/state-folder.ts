@@ -15,12 +15,13 @@ const CLAIM_ATTEMPTS = 5;
 
 type RunRecord = ProcessId & {
   readonly port: number;
-  readonly launcher: ProcessId;
+  readonly launchers: readonly ProcessId[];
   readonly runtimes: readonly ProcessId[];
 };
 
 export type StateFolder = {
-  readonly path: string;
+  /** Process ids of what started us and could end us. */
+  readonly launchers: readonly number[];
   /** Notes the runtime's processes, for a next start that finds them without us. */
   readonly noteRuntimes: (pids: readonly number[]) => Promise<void>;
   readonly release: () => Promise<void>;
@@ -32,7 +33,7 @@ export async function openStateFolder(folder: string, port: number, say: (line: 
   const record = await ownRecord(port);
   await claim(file, record, say);
   return {
-    path: folder,
+    launchers: record.launchers.map(({ pid }) => pid),
     noteRuntimes: async (pids) => {
       const runtimes = (await childrenOf(process.pid)).filter(({ pid }) => pids.includes(pid));
       const noted = { ...record, runtimes: runtimes.map(({ pid, startedAt }) => ({ pid, startedAt })) };
@@ -71,13 +72,16 @@ async function makeWritable(folder: string): Promise<void> {
 
 async function ownRecord(port: number): Promise<RunRecord> {
   const processes = await listProcesses();
-  const me = processes.find(({ pid }) => pid === process.pid);
-  const launcher = processes.find(({ pid }) => pid === process.ppid);
+  const find = (pid: number | undefined) => processes.find((info) => info.pid === pid);
+  const parent = find(process.ppid);
+  // npm runs scripts through a shell: the one who can end us then is npm, above it.
+  const viaShell = process.env["npm_lifecycle_event"] !== undefined && !parent?.command.startsWith("npm");
+  const launchers = [parent, viaShell ? find(parent?.parent) : undefined].filter((info) => info !== undefined);
   return {
     pid: process.pid,
-    startedAt: me?.startedAt ?? "",
+    startedAt: find(process.pid)?.startedAt ?? "",
     port,
-    launcher: { pid: process.ppid, startedAt: launcher?.startedAt ?? "" },
+    launchers: launchers.map(({ pid, startedAt }) => ({ pid, startedAt })),
     runtimes: [],
   };
 }
@@ -109,8 +113,9 @@ async function setAside(file: string, text: string, say: (line: string) => void)
   const earlier = parseRecord(text);
   const running = earlier && (await findProcess(earlier));
   if (earlier && running) {
-    // Its launcher (npm, a shell, a supervisor) is gone: nobody can stop it any more but by its id.
-    if (await findProcess(earlier.launcher)) {
+    // A launcher that is gone (npm, a shell, a supervisor) can stop it no more; nobody is waiting for it.
+    const launchers = await Promise.all(earlier.launchers.map(findProcess));
+    if (!launchers.includes(undefined)) {
       throw new CliError(
         `The state folder ${path.dirname(file)} is in use: process ${earlier.pid} serves it on port ${earlier.port}.`,
         `Use that one, stop it (kill ${earlier.pid}), or start beside it: RINGFARE_STATE=<folder> PORT=<port> npm start`,
@@ -137,7 +142,10 @@ const isProcessId = (id: ProcessId | undefined): boolean =>
 function parseRecord(text: string): RunRecord | undefined {
   try {
     const record = JSON.parse(text) as RunRecord;
-    return isProcessId(record) && isProcessId(record.launcher) && Array.isArray(record.runtimes) ? record : undefined;
+    const lists = [record.launchers, record.runtimes];
+    return isProcessId(record) && lists.every((list) => Array.isArray(list) && list.every(isProcessId))
+      ? record
+      : undefined;
   } catch {
     return undefined; // torn by a full disk, or not ours: it names nobody
   }

@@ -7,14 +7,19 @@ import { assert } from "./assert.ts";
 export const SECOND_MS = 1000;
 export const DAY_MS = 86_400_000;
 
+/** RFC 3339 has four-digit years, so this is all it can say. */
+const FIRST_MS = Date.parse("0000-01-01T00:00:00Z");
+const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
+
 /** RFC 3339 in UTC, whole seconds. */
 export const toRfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Reads RFC 3339 with an offset (section 5.6) into epoch ms; undefined for anything else, impossible dates included. */
 export function parseRfc3339(text: string): number | undefined {
-  const match = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.exec(text);
+  // The hour is spelled out because ECMAScript also reads 24:00:00, which RFC 3339 does not have.
+  const match = /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.exec(text);
   const ms = match ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(ms) || !isCalendarDate(match?.[1] ?? "") ? undefined : ms;
+  return ms >= FIRST_MS && ms <= LAST_MS && isCalendarDate(match?.[1] ?? "") ? ms : undefined;
 }
 
 export function isCalendarDate(text: string): boolean {
@@ -57,9 +62,12 @@ export const localDate = (atMs: number, timeZone: string): string =>
 export function endOfDayMs(date: string, timeZone: string): number {
   assert(isCalendarDate(date), "a calendar date");
   const nextMidnight = Date.parse(`${date}T00:00:00Z`) + DAY_MS;
-  // Two rounds settle zones whose offset changes between the guess and the real midnight (RFC 5545 style wall time).
-  const guess = nextMidnight - zoneOffsetMs(nextMidnight, timeZone);
-  return nextMidnight - zoneOffsetMs(guess, timeZone) - 1;
+  const midnightAsOf = (atMs: number): number => nextMidnight - zoneOffsetMs(atMs, timeZone);
+  const [before, after] = [midnightAsOf(nextMidnight - DAY_MS), midnightAsOf(nextMidnight + DAY_MS)] as const;
+  const late = Math.max(before, after);
+  // Clocks change near this midnight, or at it, where it then never shows: the later reading, if it is still that day.
+  const isLate = before === after || localDate(late - 1, timeZone) <= date;
+  return (isLate ? late : Math.min(before, after)) - 1;
 }
 
 export const addDays = (date: string, days: number): string =>

@@ -1,30 +1,38 @@
 /** `/v1/cards/{serial}`: finds the card a key asks about. A foreign card is as absent as one that was never issued. */
-import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { CardCall } from "../domain/card.ts";
 import { refuse, type Refusal } from "../domain/errors.ts";
 import { err, ok, type Result } from "../domain/result.ts";
+import type { Scope } from "../domain/scopes.ts";
 import { parseSerial } from "../domain/serial.ts";
+import type { CatalogueTerms } from "../domain/terms.ts";
 import { cardCall } from "../services/redeem.ts";
-import type { CardCall } from "../domain/card.ts";
 import type { AppEnv, Caller } from "./context.ts";
 
 export const serialParam = z.object({ serial: z.string().openapi({ example: "000012-0000345" }) });
 
-/** `bySwitch`: the key reaches cards of its trunks, whoever's they are. */
+export type FoundCard = { readonly call: CardCall; readonly terms: CatalogueTerms };
+
+/**
+ * A partner's key reaches its own cards, an operator's all of them. A key that may act only through `switch`
+ * reaches the cards of its trunks: `otherwise` names the scope that would make it more than a switch.
+ */
 export async function findCard(
   c: Context<AppEnv>,
   serial: string,
-  { bySwitch = false } = {},
-): Promise<Result<CardCall, Refusal>> {
+  otherwise?: Scope | "none",
+): Promise<Result<FoundCard, Refusal>> {
   const ref = parseSerial(serial);
   const terms = ref && (await c.var.services.catalogue.terms(ref.batch));
   const { caller } = c.var;
+  const isSwitch = otherwise !== undefined && (otherwise === "none" || !caller.scopes.has(otherwise));
   const isReached =
     terms &&
     ref.card <= terms.batch.quantity &&
-    (bySwitch ? reachesTrunk(caller, terms.trunk?.id) : true) &&
+    (!isSwitch || reachesTrunk(caller, terms.trunk?.id)) &&
     (caller.partner === null || caller.partner === terms.batch.partner);
-  return isReached ? ok(cardCall(terms, ref.card)) : err(refuse("not_found"));
+  return isReached ? ok({ call: cardCall(terms, ref.card), terms }) : err(refuse("not_found"));
 }
 
 const reachesTrunk = (caller: Caller, trunk: string | undefined): boolean =>

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 
-const ENTRY = path.resolve(import.meta.dirname, "../../src/cli/start.ts");
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const ENTRY = path.join(ROOT, "src/cli/start.ts");
 const START_LIMIT_MS = 60_000;
 
 export type Demo = {
@@ -36,8 +37,10 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export function startInstance(stateDir: string, port: number): Instance {
-  const child = spawn(process.execPath, [ENTRY], {
+export function startInstance(stateDir: string, port: number, viaNpm = false): Instance {
+  const [executable, args] = viaNpm ? ["npm", ["start"]] : [process.execPath, [ENTRY]];
+  const child = spawn(executable, args, {
+    cwd: ROOT,
     env: { ...process.env, RINGFARE_STATE: stateDir, PORT: String(port) },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

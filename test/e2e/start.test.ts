@@ -14,8 +14,8 @@ const DEVICE_ID = "e2e-device-0123456789abcdef";
 let folder: string;
 const running = new Set<Instance>();
 
-function start(stateDir: string, port: number): Instance {
-  const instance = startInstance(stateDir, port);
+function start(stateDir: string, port: number, viaNpm = false): Instance {
+  const instance = startInstance(stateDir, port, viaNpm);
   running.add(instance);
   return instance;
 }
@@ -132,6 +132,18 @@ describe("npm start", () => {
     STEP_MS,
   );
 
+  it(
+    "ends with npm, which does not pass its signal on",
+    async () => {
+      instance = start(stateDir, port, true);
+      await instance.demo;
+      instance.child.kill("SIGTERM");
+      await expect.poll(() => canListen(port), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => exists(path.join(stateDir, "run.json")), { timeout: 5_000 }).toBe(false);
+    },
+    STEP_MS,
+  );
+
   it("never makes secrets anew while there are cards", async () => {
     const file = path.join(stateDir, "secrets.json");
     const good = await readFile(file, "utf8");
@@ -157,6 +169,12 @@ describe("npm start, refusing", () => {
     expect(await refusal(file, await freePort())).toContain(`The state folder ${file} cannot be used`);
   });
 });
+
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
 
 async function canListen(port: number): Promise<boolean> {
   const server: Server = createServer();

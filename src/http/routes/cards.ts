@@ -108,24 +108,26 @@ export function cardRoutes() {
   });
 
   app.openapi(getRoute, async (c) => {
-    const call = await findCard(c, c.req.valid("param").serial);
-    if (!call.ok) return problem(c, call.error);
-    const view = await c.var.services.cards.call(call.value, (card) => card.inspect(call.value));
-    return view.ok ? c.json(cardWire(call.value, view.value), 200) : problem(c, view.error);
+    const found = await findCard(c, c.req.valid("param").serial);
+    if (!found.ok) return problem(c, found.error);
+    const { call } = found.value;
+    const view = await c.var.services.cards.call(call, (card) => card.inspect(call));
+    return view.ok ? c.json(cardWire(call, view.value), 200) : problem(c, view.error);
   });
 
   app.openapi(postingsRoute, async (c) => {
-    const call = await findCard(c, c.req.valid("param").serial);
-    if (!call.ok) return problem(c, call.error);
+    const found = await findCard(c, c.req.valid("param").serial);
+    if (!found.ok) return problem(c, found.error);
+    const { call } = found.value;
     const { cards } = c.var.services;
     const page = await listPage(c, {
       name: "postings 1",
       query: c.req.valid("query"),
-      filter: { serial: serialOf(call.value) },
+      filter: { serial: serialOf(call) },
       read: async ({ after, take }: Window<[number]>) =>
-        cards.call(call.value, (card) => card.postings(call.value, { before: after?.[0] ?? null, limit: take })),
+        cards.call(call, (card) => card.postings(call, { before: after?.[0] ?? null, limit: take })),
       positionOf: ({ seq }): [number] => [seq],
-      itemOf: (posting) => postingWire(posting, call.value.terms, c.var.caller.partner !== null),
+      itemOf: (posting) => postingWire(posting, call.terms, c.var.caller.partner !== null),
     });
     return page.ok ? c.json(page.value, 200) : problem(c, page.error);
   });
@@ -134,11 +136,12 @@ export function cardRoutes() {
     const body = c.req.valid("json");
     const action = readAction(body, c.var.caller);
     if (!action.ok) return problem(c, action.error);
-    const call = await findCard(c, c.req.valid("param").serial);
-    if (!call.ok) return problem(c, call.error);
+    const found = await findCard(c, c.req.valid("param").serial);
+    if (!found.ok) return problem(c, found.error);
+    const { call } = found.value;
     const journal = { reason: body.reason, actor: c.var.caller.keyId };
-    const view = await c.var.services.cards.call(call.value, (card) => card.act(call.value, action.value, journal));
-    return view.ok ? c.json(cardWire(call.value, view.value), 200) : problem(c, view.error);
+    const view = await c.var.services.cards.call(call, (card) => card.act(call, action.value, journal));
+    return view.ok ? c.json(cardWire(call, view.value), 200) : problem(c, view.error);
   });
 
   return app;

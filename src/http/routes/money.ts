@@ -1,17 +1,15 @@
-/** Credits and debits of one card: the id in the path makes every retry safe; the answer is 200 however often it is asked. */
+/** Credits and debits of one card, and their reversals: ids make every retry safe; the answer is 200 however often it is asked. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import type { CardCall } from "../../domain/card.ts";
-import type { MoneyOutcome } from "../../domain/card-calls.ts";
-import { invalidField, type Refusal } from "../../domain/errors.ts";
+import { invalidField } from "../../domain/errors.ts";
 import type { MoneyCommand } from "../../domain/ledger/commands.ts";
 import { formatAmount } from "../../domain/money.ts";
-import type { Result } from "../../domain/result.ts";
-import { createRouter, type AppEnv } from "../context.ts";
+import { createRouter } from "../context.ts";
 import { findCard } from "../find-card.ts";
 import { keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
+import { moneyProblem, runMoney } from "../run-money.ts";
 import { answers, callerId, currency, jsonBody, microsOf, positiveAmount, visibleText } from "../schemas.ts";
+import { callDetailsSchema, readCallDetails } from "../wire/call-details.ts";
 import { outcomeBalanceWire, shortBalanceSchema } from "../wire/cards.ts";
 
 const moneyParams = z.object({ serial: z.string().openapi({ example: "000012-0000345" }), id: callerId });
@@ -88,6 +86,7 @@ const debitRoute = createRoute({
             .max(64)
             .optional()
             .openapi({ description: "The authenticated SIP user; a signed-out device's is refused." }),
+          call: callDetailsSchema.optional(),
         })
         .openapi("Debit"),
     ),
@@ -100,6 +99,32 @@ const debitRoute = createRoute({
     [...MONEY_REFUSALS, "insufficient_credit", "card_blocked", "credential_revoked"],
   ),
 });
+
+const reversalRoute = (of: "credits" | "debits") =>
+  createRoute({
+    method: "post",
+    path: `/v1/cards/{serial}/${of}/{id}/reversals/{reversal}`,
+    tags: ["Money"],
+    summary: of === "credits" ? "Take a credit back" : "Give a debit back",
+    description:
+      of === "credits"
+        ? "Takes what is available; the rest becomes debt, which blocks the card until later credit has paid it. All reversals of a credit together are at most the credit."
+        : "Gives back what was spent, debt first. All reversals of a debit together are at most what it collected.",
+    ...keyed({ scopes: ["credit:write"] }),
+    request: {
+      params: z.object({ ...moneyParams.shape, reversal: callerId }),
+      ...jsonBody(
+        z.strictObject({ amount: positiveAmount.optional(), reason: visibleText(200, 1) }).openapi("Reversal"),
+      ),
+    },
+    responses: answers(
+      200,
+      z
+        .object({ id: z.string(), amount: z.string(), debt: z.string(), balance: shortBalanceSchema })
+        .openapi("Reversed"),
+      MONEY_REFUSALS,
+    ),
+  });
 
 export function moneyRoutes() {
   const app = createRouter();
@@ -115,10 +140,10 @@ export function moneyRoutes() {
       source,
       reason: reason ?? null,
     };
-    const call = await findCard(c, serial);
-    if (!call.ok) return problem(c, call.error);
-    const done = await run(c, call.value, command);
-    if (!done.ok) return problem(c, done.error);
+    const found = await findCard(c, serial);
+    if (!found.ok) return problem(c, found.error);
+    const done = await runMoney(c, found.value, command);
+    if (!done.ok) return moneyProblem(c, found.value, done.error);
     const { movedMicros, restMicros } = done.value;
     const balance = outcomeBalanceWire(done.value);
     return c.json(
@@ -135,7 +160,7 @@ export function moneyRoutes() {
 
   app.openapi(debitRoute, async (c) => {
     const { serial, id } = c.req.valid("param");
-    const { amount, currency: unit, minimum, subject } = c.req.valid("json");
+    const { amount, currency: unit, minimum, subject, call } = c.req.valid("json");
     const minimumMicros = minimum === undefined ? null : microsOf(minimum);
     const command: MoneyCommand = {
       type: "debit",
@@ -146,10 +171,10 @@ export function moneyRoutes() {
       subject: subject ?? null,
     };
     if ((minimumMicros ?? 0) > command.amountMicros) return problem(c, invalidField("/minimum", "At most the amount."));
-    const call = await findCard(c, serial, { bySwitch: true });
-    if (!call.ok) return problem(c, call.error);
-    const done = await run(c, call.value, command);
-    if (!done.ok) return problem(c, done.error);
+    const found = await findCard(c, serial, "none");
+    if (!found.ok) return problem(c, found.error);
+    const done = await runMoney(c, found.value, command, readCallDetails(call));
+    if (!done.ok) return moneyProblem(c, found.value, done.error);
     const { movedMicros, restMicros } = done.value;
     const balance = outcomeBalanceWire(done.value);
     return c.json(
@@ -158,13 +183,34 @@ export function moneyRoutes() {
     );
   });
 
-  return app;
-}
+  for (const of of ["credits", "debits"] as const) {
+    app.openapi(reversalRoute(of), async (c) => {
+      const { serial, id: original, reversal: id } = c.req.valid("param");
+      const { amount, reason } = c.req.valid("json");
+      const type = of === "credits" ? "credit_reversal" : "debit_reversal";
+      const command: MoneyCommand = {
+        type,
+        id,
+        original,
+        amountMicros: amount === undefined ? null : microsOf(amount),
+        reason,
+      };
+      const found = await findCard(c, serial);
+      if (!found.ok) return problem(c, found.error);
+      const done = await runMoney(c, found.value, command);
+      if (!done.ok) return moneyProblem(c, found.value, done.error);
+      const { movedMicros, restMicros, currency: unit } = done.value;
+      return c.json(
+        {
+          id,
+          amount: formatAmount(movedMicros, unit),
+          debt: formatAmount(restMicros, unit),
+          balance: outcomeBalanceWire(done.value),
+        },
+        200,
+      );
+    });
+  }
 
-/** One command at the card's object; a repeated one says so in a header, whether it was applied or refused. */
-async function run(c: Context<AppEnv>, call: CardCall, command: MoneyCommand): Promise<Result<MoneyOutcome, Refusal>> {
-  const done = await c.var.services.cards.call(call, (card) => card.money(call, command));
-  const replayed = done.ok ? done.value.replayed : done.error.replayed === true;
-  if (replayed) c.header("Idempotency-Replayed", "true");
-  return done;
+  return app;
 }

@@ -173,7 +173,9 @@ const maskedCall = (call: CallDetails): Record<string, string | number> =>
   Object.fromEntries(
     Object.entries(call).map(([name, value]) => [
       name,
-      name === "destination" && typeof value === "string" ? `${value.slice(0, -MASKED_DIGITS)}${"*".repeat(Math.min(MASKED_DIGITS, value.length))}` : value,
+      name === "destination" && typeof value === "string"
+        ? `${value.slice(0, -MASKED_DIGITS)}${"*".repeat(Math.min(MASKED_DIGITS, value.length))}`
+        : value,
     ]),
   );
 

@@ -91,7 +91,12 @@ export const heldWire = (hold: Hold, currency: string): z.infer<typeof heldSchem
 });
 
 /** A hold that is read: totals instead of a step's figures, and the card's balance now. */
-export function holdNowWire(terms: CatalogueTerms, hold: Hold, card: CardView, nowMs: number): z.infer<typeof holdAnswerSchema> {
+export function holdNowWire(
+  terms: CatalogueTerms,
+  hold: Hold,
+  card: CardView,
+  nowMs: number,
+): z.infer<typeof holdAnswerSchema> {
   const { currency } = card;
   return {
     id: hold.id,

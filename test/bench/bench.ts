@@ -1,0 +1,99 @@
+/**
+ * Speed, size and critical path of the product: `npm run bench [-- --quick] [-- --json FILE]`.
+ * The bundle a deployment would upload runs in Miniflare (workerd) on this machine; floors run beside it, started the
+ * same way, and in turn with it, so their ratios mean something on a busy machine and the absolute figures little.
+ * Prints, and fails only if a route answered wrongly.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { measureIssue, measureSheet } from "./batch-figures.ts";
+import { measureBundle } from "./bundle-figures.ts";
+import { makeCatalogue } from "./catalogue.ts";
+import { measureCriticalPath } from "./critical-path.ts";
+import { runRounds } from "./load.ts";
+import { makeLoads } from "./loads.ts";
+import { buildBundles, startBench, type BenchPlatform } from "./platform.ts";
+import { figuresOf, figureTable, loadTable, pathTable, ratiosOf, ratioTable } from "./report.ts";
+import { command } from "../../src/cli/tools.ts";
+
+const RESULTS_FILE = path.join(import.meta.dirname, "results.json");
+
+const FULL = { rounds: 5, seconds: 2, firstPerRound: 400, issues: 20, codes: 1_000_000, paths: 15, startups: 5 };
+const QUICK = { rounds: 2, seconds: 1, firstPerRound: 150, issues: 8, codes: 100_000, paths: 5, startups: 2 };
+
+const NOTES = `One after the other, in rounds (A B C A B C ...), 16 connections; figures are medians over the rounds,
+ratios are formed within each round. Floors, without product code, in a second instance with the same options
+(a process of its own, idle while the product is measured, and the other way round):
+  bare Hono: a GET that answers text. sign only: 2 ES256 JWTs of redeem's claims (jose), HMAC-SHA-1 and MD5 of the SIP
+  digest, HMAC-SHA-1 for TURN, HMAC-SHA-256 of the refresh token. read + sign: the same after one RPC that reads one row
+  of an object's SQLite. object write: one RPC that in one transaction reads the card's row, replaces it, adds a posting
+  and an outcome and sets the alarm a second ahead, as a debit does; its alarm does nothing, while a debit's tells the
+  projection through the queue. created by one write + sign: a new object, one table, one row, the alarm, the signatures.
+Product routes: redeem again and debit over 100 cards; every request from an address of its own; one code key.
+Start-up: wrangler check startup, "Active" (top level and garbage collection; idle left out), profiler included.`;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { json: { type: "string" }, quick: { type: "boolean", default: false } } });
+  const plan = values.quick ? QUICK : FULL;
+  const folder = await mkdtemp(path.join(tmpdir(), "ringfare-bench-"));
+  const startedMs = performance.now();
+  try {
+    say("building");
+    const bundles = await buildBundles(folder);
+    const [bundle, loads, [issued, sheet], criticalPath] = [
+      await measureBundle(bundles.product, folder, plan.startups),
+      await withPlatform(folder, bundles.product, async ({ url, key }) =>
+        withPlatform(folder, bundles.floor, async ({ url: floorUrl }) =>
+          runRounds(await makeLoads(await makeCatalogue(url, key), { floorUrl, ...plan }), plan, say),
+        ),
+      ),
+      await withPlatform(folder, bundles.product, async (platform) => {
+        say("issuing");
+        const bench = await makeCatalogue(platform.url, platform.key);
+        return [
+          await measureIssue(bench, platform, plan.issues),
+          await measureSheet(bench, platform, plan.codes),
+        ] as const;
+      }),
+      await withPlatform(folder, bundles.delayed, async (platform) => {
+        say("slow bindings");
+        return measureCriticalPath(platform, plan.paths);
+      }),
+    ];
+    const ratios = ratiosOf(loads);
+    const figures = figuresOf(issued, sheet, bundle);
+    const { object, kv, d1 } = criticalPath.delaysMs;
+    const slow = `Bindings made slow (object ${object} ms, KV ${kv} ms, D1 ${d1} ms) and counted, most of any run. A debit writes ${criticalPath.debitRowsWritten} rows.`;
+    console.log([loadTable(loads), ratioTable(ratios), NOTES, figureTable(figures)].join("\n\n"));
+    console.log(`\n${slow}\n\n${pathTable(criticalPath)}`);
+    const seconds = Math.round((performance.now() - startedMs) / 1000);
+    const machine = `node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} CPUs`;
+    console.log(`\nTook ${seconds} s; ${machine}. Again: npm run bench${values.quick ? " -- --quick" : ""}`);
+    const report = { quick: values.quick, machine, loads, ratios, issued, sheet, bundle, figures, criticalPath };
+    const files = [RESULTS_FILE, ...(values.json === undefined ? [] : [values.json])];
+    await Promise.all(files.map((file) => writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`)));
+    return 0;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A fresh instance each time: memory and data of one part are not the next one's. */
+async function withPlatform<T>(
+  folder: string,
+  bundle: string,
+  work: (platform: BenchPlatform) => Promise<T>,
+): Promise<T> {
+  const platform = await startBench(await mkdtemp(path.join(folder, "state-")), bundle);
+  try {
+    return await work(platform);
+  } finally {
+    await platform.stop();
+  }
+}
+
+await command(main);

@@ -1,0 +1,125 @@
+/** Bounded load on one route, and rounds of several routes in turn, so that all meet the same machine. */
+import type { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import autocannon from "autocannon";
+import { percentile } from "./world-model.ts";
+
+export type LoadRequest = {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+};
+
+export type Load = {
+  readonly name: string;
+  readonly url: string;
+  readonly expectedStatus: number;
+  /** Called for every request. */
+  readonly next: () => LoadRequest;
+  /** A fixed number of requests a round, for routes that use something up; otherwise as many as the time allows. */
+  readonly amount?: number;
+  /** Work it leaves to alarms is waited for, so that the next load does not pay for it. */
+  readonly settles?: boolean;
+};
+
+export type Sample = { readonly perSecond: number; readonly p99Ms: number };
+export type LoadResult = {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+  readonly requests: number;
+} & Sample;
+
+export type RoundOptions = { readonly rounds: number; readonly seconds: number };
+
+const CONNECTIONS = 16;
+const SETTLE_MS = 1300;
+const TIMEOUT_SECONDS = 20;
+const SHOWN_BODY = 500;
+
+/** A route that answered wrongly makes every figure of it worthless. */
+export class WrongAnswer extends Error {
+  override readonly name = "WrongAnswer";
+}
+
+/** Every request comes from an address of its own, so that no failure budget is what is measured. */
+function sources(): () => string {
+  let count = 0;
+  return () => {
+    count += 1;
+    return `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`;
+  };
+}
+const nextSource = sources();
+
+async function runLoad(load: Load, bound: { amount: number } | { duration: number }) {
+  const latenciesMs: number[] = [];
+  let wrong: string | undefined;
+  const startedMs = performance.now();
+  let lastMs = startedMs;
+  const { errors, timeouts } = await autocannon({
+    url: load.url,
+    connections: CONNECTIONS,
+    timeout: TIMEOUT_SECONDS,
+    ...bound,
+    requests: [
+      {
+        setupRequest: (request) => {
+          const { method, path, headers, body } = load.next();
+          const json = body === undefined ? {} : { "Content-Type": "application/json" };
+          return {
+            ...request,
+            method,
+            path,
+            headers: { "CF-Connecting-IP": nextSource(), ...json, ...headers },
+            ...(body !== undefined && { body: JSON.stringify(body) }),
+          };
+        },
+        onResponse: (status, body) => {
+          if (status !== load.expectedStatus) wrong ??= `${status}: ${body.slice(0, SHOWN_BODY)}`;
+        },
+      },
+    ],
+    setupClient: (client: EventEmitter) => {
+      client.on("response", (_status: number, _bytes: number, ms: number) => {
+        latenciesMs.push(ms);
+        lastMs = performance.now();
+      });
+    },
+  });
+  if (wrong !== undefined) throw new WrongAnswer(`${load.name}: expected ${load.expectedStatus}, got ${wrong}`);
+  if (errors + timeouts > 0) throw new WrongAnswer(`${load.name}: ${errors} errors, ${timeouts} timeouts`);
+  if (load.settles === true) await sleep(SETTLE_MS);
+  return { perSecond: latenciesMs.length / ((lastMs - startedMs) / 1000), latenciesMs };
+}
+
+/** A B C A B C …: each figure is the median over the rounds, after one round that only warms up. */
+export async function runRounds(
+  loads: readonly Load[],
+  { rounds, seconds }: RoundOptions,
+  say: (line: string) => void,
+): Promise<LoadResult[]> {
+  const samples = new Map<string, Sample[]>(loads.map(({ name }) => [name, []]));
+  let requests = 0;
+  const total = new Map<string, number>();
+  for (let round = 0; round <= rounds; round++) {
+    for (const load of loads) {
+      const bound = load.amount === undefined ? { duration: round === 0 ? 1 : seconds } : { amount: load.amount };
+      const { perSecond, latenciesMs } = await runLoad(load, bound);
+      requests += latenciesMs.length;
+      if (round === 0) continue;
+      total.set(load.name, (total.get(load.name) ?? 0) + latenciesMs.length);
+      samples.get(load.name)?.push({ perSecond, p99Ms: percentile(latenciesMs, 0.99) });
+    }
+    say(round === 0 ? "warmed up" : `round ${round} of ${rounds}, ${requests} requests so far`);
+  }
+  return [...samples].map(([name, all]) => ({
+    name,
+    samples: all,
+    requests: total.get(name) ?? 0,
+    perSecond: median(all.map((sample) => sample.perSecond)),
+    p99Ms: median(all.map((sample) => sample.p99Ms)),
+  }));
+}
+
+export const median = (values: readonly number[]): number => percentile(values, 0.5);
