@@ -2,8 +2,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { CardObject, NewDevice } from "../../src/domain/card-calls.ts";
+import type { CardObject, MoneyRequest, NewDevice } from "../../src/domain/card-calls.ts";
 import type { CardCall } from "../../src/domain/card.ts";
+import type { MoneyCommand } from "../../src/domain/ledger/commands.ts";
 import type { BatchTerms, Standing } from "../../src/domain/terms.ts";
 import { MIGRATIONS, migrate } from "../../src/durable/migrations.ts";
 
@@ -39,8 +40,29 @@ function freshCard() {
 }
 
 const phone: NewDevice = { idHash: "a".repeat(64), name: null, platform: null, publicKey: null };
+const request = (command: MoneyCommand): MoneyRequest => ({
+  command,
+  rules: { concurrentCalls: 5, destinationAllowed: true },
+  details: null,
+  actor: "test",
+});
 const debit = (id: string, amountMicros = 1_000_000) =>
-  ({ type: "debit", id, amountMicros, currency: "EUR", minimumMicros: null, subject: null }) as const;
+  request({ type: "debit", id, amountMicros, currency: "EUR", minimumMicros: null, subject: null });
+const hold = (id: string, amountMicros = 1_000_000) =>
+  request({
+    type: "hold",
+    id,
+    amountMicros,
+    currency: "EUR",
+    ttlSeconds: 60,
+    minimumMicros: null,
+    subject: null,
+    destination: null,
+    reference: null,
+  });
+const extend = (id: string, sequence: number, usedMicros: number) =>
+  request({ type: "extend", id, sequence, usedMicros, amountMicros: 1_000_000, ttlSeconds: 60, overrun: "refuse" });
+const commit = (id: string, usedMicros: number) => request({ type: "commit", id, usedMicros, overrun: "refuse" });
 
 const tables = (stub: DurableObjectStub) =>
   runInDurableObject(stub, (_, { storage }) =>
@@ -100,6 +122,11 @@ describe("writes", () => {
     // The card, a posting and an outcome.
     expect(await rowsWritten(stub(), (card) => card.money(call, debit("d1")))).toBe(3);
     expect(await rowsWritten(stub(), (card) => card.money(call, debit("d1")))).toBe(0);
+    // The card, a posting, an outcome and the hold, for every step.
+    expect(await rowsWritten(stub(), (card) => card.money(call, hold("h1")))).toBe(4);
+    expect(await rowsWritten(stub(), (card) => card.money(call, extend("h1", 1, 400_000)))).toBe(4);
+    expect(await rowsWritten(stub(), (card) => card.money(call, commit("h1", 100_000)))).toBe(4);
+    expect(await rowsWritten(stub(), (card) => card.money(call, commit("h1", 100_000)))).toBe(0);
   });
 
   it("cannot change history: postings, acts and applied outcomes stay", async () => {
