@@ -153,7 +153,8 @@ function credit(
   command: MoneyCommand & { type: "credit" },
   nowMs: number,
 ): Result<Decision, Refusal> {
-  const code = refusalOf(state, "credit", nowMs);
+  // A blocked card takes credit, but never before its face value: that posting is the first, once.
+  const code = refusalOf(state, "credit", nowMs) ?? (state.firstUsedAtMs === null ? "card_not_redeemed" : null);
   if (code) return err(refuse(code));
   if (command.currency !== state.currency) return err(refuse("currency_mismatch"));
   if (state.balance.credits + command.amountMicros > MAX_AMOUNT_MICROS) {
