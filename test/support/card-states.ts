@@ -1,5 +1,6 @@
 /** Cards for tests of pure rules: a batch of 100, 10.00 EUR each, of a partner in Berlin. No bindings, no clock. */
 import { untouchedCard, type CardState } from "../../src/domain/card.ts";
+import type { Command } from "../../src/domain/ledger/commands.ts";
 import type { BatchTerms, Standing } from "../../src/domain/terms.ts";
 
 export const NOW_MS = Date.parse("2026-06-01T12:00:00Z");
@@ -59,3 +60,35 @@ export const cardState = (changes: Partial<CardState> = {}): CardState => {
     ...changes,
   };
 };
+
+/** A card that owes 4.00 after a reversal took more than it had left. */
+export const indebted = cardState({
+  balance: {
+    credits: FACE_MICROS,
+    debt: 4_000_000,
+    available: 0,
+    held: 0,
+    spent: FACE_MICROS,
+    reversed: 4_000_000,
+    expired: 0,
+  },
+});
+
+export const credit = (amountMicros: number, changes: object = {}): Command => ({
+  type: "credit",
+  id: "c",
+  amountMicros,
+  currency: "EUR",
+  source: "top_up",
+  reason: null,
+  ...changes,
+});
+export const debit = (amountMicros: number, changes: object = {}): Command => ({
+  type: "debit",
+  id: "d",
+  amountMicros,
+  currency: "EUR",
+  minimumMicros: null,
+  subject: null,
+  ...changes,
+});

@@ -7,6 +7,7 @@ import {
   type CardState,
   type CardVerb,
 } from "../../src/domain/card.ts";
+import type { ExpiryRules } from "../../src/domain/terms.ts";
 import { cardState, NOW_MS, standing, terms, untouched } from "../support/card-states.ts";
 
 const blockedByDebt = {
@@ -24,6 +25,8 @@ const STATES: Record<string, CardState> = {
   recalled: cardState(recalled),
   closed: cardState({ closed: true }),
 };
+
+const within = (from: number, to: number) => standing({ recalledRanges: [[from, to]] });
 
 describe("the status of a card", () => {
   it.each(Object.entries(STATES))("is %s", (status, state) => {
@@ -55,7 +58,6 @@ describe("the status of a card", () => {
   });
 
   it("is recalled by range, whole batch, or only while nobody used it", () => {
-    const within = (from: number, to: number) => standing({ recalledRanges: [[from, to]] });
     for (const [from, to, status] of [
       [7, 7, "recalled"],
       [1, 7, "recalled"],
@@ -74,6 +76,10 @@ describe("the status of a card", () => {
     expect(cardStatus(cardState({ onSale: true }), NOW_MS)).toBe("active");
   });
 });
+
+/** The end of a card of which only these rules are set. */
+const ends = (rules: Partial<ExpiryRules>) =>
+  untouched({}, { expiry: { at: null, daysAfterFirstUse: null, daysAfterIssue: null, ...rules } }).expiresAtMs;
 
 const VERBS: readonly CardVerb[] = ["redeem", "redeem_own", "holder", "spend", "top_up", "credit"];
 
@@ -121,8 +127,6 @@ describe("an untouched card", () => {
   });
 
   it("ends with the earlier of its fixed rules, in the partner's zone", () => {
-    const ends = (expiry: Partial<ReturnType<typeof terms>["expiry"]>) =>
-      untouched({}, { expiry: { at: null, daysAfterFirstUse: null, daysAfterIssue: null, ...expiry } }).expiresAtMs;
     expect(ends({ at: "2026-12-31" })).toBe(Date.parse("2026-12-31T22:59:59.999Z"));
     expect(ends({ at: "2026-12-31", daysAfterIssue: 1 })).toBe(Date.parse("2026-06-02T21:59:59.999Z"));
     expect(ends({ at: "2026-06-01", daysAfterIssue: 30 })).toBe(Date.parse("2026-06-01T21:59:59.999Z"));

@@ -20,6 +20,8 @@ const at = (generation: number, changes: Partial<Device> = {}): Device => ({ ...
 const present = (device: Device, generation: number, nowMs = NOW_MS, family = 1): RefreshStep =>
   refreshStep(device, { family, generation }, nowMs);
 
+const unchanged = (device: Device) => ({ type: "refused", changed: false, device });
+
 describe("a refresh with newest generation g", () => {
   it("moves g on to g+1 and remembers when", () => {
     const step = present(at(5), 5, NOW_MS + 1000);
@@ -53,7 +55,6 @@ describe("a refresh with newest generation g", () => {
   });
 
   it("refuses what was never issued and changes nothing", () => {
-    const unchanged = (device: Device) => ({ type: "refused", changed: false, device });
     expect(present(at(5), 6)).toEqual(unchanged(at(5)));
     expect(present(at(5), 5, NOW_MS, 2)).toEqual(unchanged(at(5)));
     const revoked = at(5, { familyRevoked: true });

@@ -12,7 +12,9 @@ type Outcome = Result<Decision, Refusal>;
 /** Debt is paid first. On an expired card whose batch revives, the breakage comes back and a new life begins. */
 export function credit(before: CardState, command: Credit, { reviveUntilMs }: Context, nowMs: number): Outcome {
   const revives = cardStatus(before, nowMs) === "expired" && reviveUntilMs !== null;
-  const code = revives ? null : refusalOf(before, "credit", nowMs);
+  // A blocked card takes credit, but never before its face value: that posting is the first, once.
+  const early = before.firstUsedAtMs === null ? "card_not_redeemed" : null;
+  const code = revives ? null : (refusalOf(before, "credit", nowMs) ?? early);
   if (code) return err(refuse(code));
   if (command.currency !== before.currency) return err(refuse("currency_mismatch"));
   if (before.balance.credits + command.amountMicros > MAX_AMOUNT_MICROS) {

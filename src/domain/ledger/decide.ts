@@ -109,6 +109,7 @@ function first(state: CardState, endsAtMs: number | null, nowMs: number): Result
 
 function activate(state: CardState, nowMs: number): Result<Decision, Refusal> {
   const status = cardStatus(state, nowMs);
+  if (status === "closed") return err(refuse("card_closed"));
   if (status === "recalled") return err(refuse("card_recalled"));
   return ok(change(state, nowMs, { activatedAtMs: state.activatedAtMs ?? nowMs }));
 }
@@ -123,6 +124,7 @@ function deactivate(state: CardState, nowMs: number): Result<Decision, Refusal> 
 
 /** A longer life. Credit that became breakage stays breakage: only a top-up within the grace time revives. */
 function prolong(state: CardState, expiresAtMs: number, nowMs: number): Result<Decision, Refusal> {
+  if (state.closed) return err(refuse("card_closed"));
   const isLater = expiresAtMs > nowMs && (state.expiresAtMs === null || expiresAtMs > state.expiresAtMs);
   if (!isLater) return err(invalidField("/expiresAt", "Must be later than now and than the present end."));
   return ok(change(state, nowMs, { expiresAtMs }));
