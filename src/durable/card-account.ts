@@ -50,19 +50,20 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
 
   async redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>> {
     return this.#turns.take(call, (turn) => {
-      const seated = this.#devices(turn).filter(({ status }) => status === "active");
+      const all = this.#devices(turn);
+      const seated = all.filter(({ status }) => status === "active");
       const known = seated.find(({ idHash }) => idHash === device.idHash);
       const code = refusalOf(turn.state, known ? "redeem_own" : "redeem", turn.nowMs);
       if (code) return err(refuse(code));
-      if (known) return ok(this.#redeemAgain(turn, known));
+      if (known) return ok(this.#redeemAgain(turn, all, known));
       if (firstUseIsPaused(turn.state, call)) return err(refuse("batch_paused"));
       return seated.length >= turn.state.maxDevices ? err(refuse("card_in_use")) : this.#bind(turn, device);
     });
   }
 
   /** The same device: same card, same newest refresh token, nothing written while its family lives. */
-  #redeemAgain(turn: Turn, known: Device): Redeemed {
-    if (familyIsLive(known, turn.nowMs)) return this.#redeemed(turn.state, known, turn.nowMs);
+  #redeemAgain(turn: Turn, all: readonly Device[], known: Device): Redeemed {
+    if (familyIsLive(known, turn.nowMs)) return redeemedView(turn.state, all, known, turn.nowMs);
     const device = nextFamily(known, turn.nowMs);
     this.#store.saveDevice(device);
     return this.#redeemed(turn.state, device, turn.nowMs);
@@ -186,7 +187,6 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       stored.projectedVersion >= stored.state.version ||
       (await this.#tellProjection(stored.batch, stored.state, nowMs));
     if (!isTold) await this.#turns.wake(nowMs + PROJECTION_RETRY_MS);
-    this.#store.forgetOldRefusals(nowMs);
     const oldestCallMs = this.#store.eraseCalls(nowMs - CALL_DETAILS_KEPT_MS);
     const due = [
       ...stored.state.openHolds.map(({ expiresAtMs }) => expiresAtMs),

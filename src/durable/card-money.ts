@@ -37,8 +37,10 @@ export class CardMoney {
     const outcome = outcomeOf(turn, command, decision);
     if (decision.ok) this.#write(turn, decision.value, details);
     // A card without a first posting pins nothing: the same request must work once it is redeemed.
-    if (decision.ok || (turn.state.firstUsedAtMs !== null && isPinned(decision.error)))
-      this.#store.pin(command.type, id, outcome);
+    const isKept = decision.ok || (turn.state.firstUsedAtMs !== null && isPinned(decision.error));
+    if (isKept) this.#store.pin(command.type, id, outcome);
+    // Only a new refusal can make the kept ones too many.
+    if (isKept && !decision.ok) this.#store.forgetOldRefusals(turn.nowMs);
     if (!decision.ok) return err(this.#explained(turn, decision.error));
     if (command.type === "release" && command.reason !== null) {
       this.#store.journal({ atMs: turn.nowMs, action: "release_hold", reason: command.reason, actor });
