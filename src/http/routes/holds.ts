@@ -173,7 +173,14 @@ const listRoute = createRoute({
 
 export function holdRoutes() {
   const app = createRouter();
+  addSteps(app);
+  addReads(app);
+  return app;
+}
 
+type Router = ReturnType<typeof createRouter>;
+
+function addSteps(app: Router): void {
   app.openapi(placeRoute, async (c) => {
     const { id } = c.req.valid("param");
     const body = c.req.valid("json");
@@ -221,7 +228,9 @@ export function holdRoutes() {
       return problem(c, invalidField("/reason", "Support says why."));
     return step(c, { type: "release", id, reason });
   });
+}
 
+function addReads(app: Router): void {
   app.openapi(readRoute, async (c) => {
     const { serial, id } = c.req.valid("param");
     const found = await findCard(c, serial, "cards:read");
@@ -259,8 +268,6 @@ export function holdRoutes() {
     });
     return page.ok ? c.json(page.value, 200) : problem(c, page.error);
   });
-
-  return app;
 }
 
 /** Any step of a hold: the same way in, the same answer out. A release may also come from support. */

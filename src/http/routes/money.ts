@@ -128,7 +128,14 @@ const reversalRoute = (of: "credits" | "debits") =>
 
 export function moneyRoutes() {
   const app = createRouter();
+  addMoves(app);
+  addReversals(app);
+  return app;
+}
 
+type Router = ReturnType<typeof createRouter>;
+
+function addMoves(app: Router): void {
   app.openapi(creditRoute, async (c) => {
     const { serial, id } = c.req.valid("param");
     const { amount, currency: unit, source, reason } = c.req.valid("json");
@@ -182,7 +189,9 @@ export function moneyRoutes() {
       200,
     );
   });
+}
 
+function addReversals(app: Router): void {
   for (const of of ["credits", "debits"] as const) {
     app.openapi(reversalRoute(of), async (c) => {
       const { serial, id: original, reversal: id } = c.req.valid("param");
@@ -211,6 +220,4 @@ export function moneyRoutes() {
       );
     });
   }
-
-  return app;
 }
