@@ -195,3 +195,14 @@ export const cards = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.batch, table.card] })],
 );
+
+/** How far the projection has come with each partner's cards: what lists and reports say of their age. */
+export const projectionProgress = sqliteTable("projection_progress", {
+  partner: text()
+    .primaryKey()
+    .references(() => partners.id),
+  /** When the newest event that arrived was sent by its card. */
+  newestEventAtMs: integer("newest_event_at_ms").notNull(),
+  /** When the last one arrived. */
+  projectedAtMs: integer("projected_at_ms").notNull(),
+});
