@@ -2,11 +2,19 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testBindings } from "./support/bindings.ts";
 
+/** How much the model tests run (`npm run test:soak`: fifty times as much), and from which seed. */
+const provide = {
+  modelScale: Number(process.env["MODEL_SCALE"] ?? 1),
+  modelSeed: Number(process.env["MODEL_SEED"] ?? Date.now() % 2 ** 31),
+};
+
 /** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node" } },
+      {
+        test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node", provide },
+      },
       {
         test: {
           name: "e2e",
@@ -14,6 +22,7 @@ export default defineConfig({
           include: ["e2e/**/*.test.ts"],
           environment: "node",
           testTimeout: 20_000,
+          provide,
         },
       },
       {
@@ -33,6 +42,7 @@ export default defineConfig({
           root: import.meta.dirname,
           include: ["workers/**/*.test.ts"],
           setupFiles: ["support/setup-workers.ts"],
+          provide,
         },
       },
     ],

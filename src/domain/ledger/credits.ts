@@ -10,30 +10,56 @@ import { post } from "./posting.ts";
 type Outcome = Result<Decision, Refusal>;
 
 /** Debt is paid first. On an expired card whose batch revives, the breakage comes back and a new life begins. */
-export function credit(before: CardState, command: Credit, { reviveUntilMs }: Context, nowMs: number): Outcome {
-  const revives = cardStatus(before, nowMs) === "expired" && reviveUntilMs !== null;
+export function credit(before: CardState, command: Credit, context: Context, nowMs: number): Outcome {
   // A blocked card takes credit, but never before its face value: that posting is the first, once.
   const early = before.firstUsedAtMs === null ? "card_not_redeemed" : null;
-  const code = revives ? null : (refusalOf(before, "credit", nowMs) ?? early);
+  // Blocked or not, a card whose time is over revives or refuses: credit put into it would be breakage at once.
+  const isOver = early === null && before.expiresAtMs !== null && nowMs > before.expiresAtMs;
+  const revives = canRevive(before, context, nowMs);
+  const over = isOver && !revives ? "card_expired" : null;
+  const code = revives ? null : (refusalOf(before, "credit", nowMs) ?? early ?? over);
   if (code) return err(refuse(code));
   if (command.currency !== before.currency) return err(refuse("currency_mismatch"));
-  if (before.balance.credits + command.amountMicros > MAX_AMOUNT_MICROS) {
+  if (hasNoRoom(before, command.amountMicros, context)) {
     return err(invalidField("/amount", "The card would hold more than the largest amount."));
   }
+  return ok(addCredit(before, command, context, nowMs));
+}
+
+/** What vouchers were promised is as good as credited: their credit cannot be refused any more. */
+export const hasNoRoom = ({ balance }: CardState, amountMicros: number, { promisedMicros = 0 }: Context): boolean =>
+  balance.credits + promisedMicros + amountMicros > MAX_AMOUNT_MICROS;
+
+/** Books a credit that is allowed already; where it can, it brings the card back to life. */
+export function addCredit(
+  before: CardState,
+  command: Pick<Credit, "id" | "amountMicros" | "reason">,
+  context: Context,
+  nowMs: number,
+): Decision {
+  const { reviveUntilMs } = context;
+  const revives = canRevive(before, context, nowMs) && reviveUntilMs !== null;
   const revived = revives ? revive(before, command.id, reviveUntilMs, nowMs) : undefined;
   const state = revived?.state ?? before;
   const { amountMicros } = command;
   const balance = withFreed({ ...state.balance, credits: state.balance.credits + amountMicros }, amountMicros);
   const applied = { movedMicros: amountMicros, restMicros: state.balance.debt - balance.debt };
   const credited = post(state, nowMs, { type: "credit", id: command.id, balance, reason: command.reason, applied });
-  if (!revived) return ok(credited);
+  if (!revived) return credited;
   const version = before.version + 1;
-  return ok({
-    ...credited,
-    state: { ...credited.state, version },
-    postings: [...revived.postings, ...credited.postings],
-  });
+  return { ...credited, state: { ...credited.state, version }, postings: [...revived.postings, ...credited.postings] };
 }
+
+/** The card's time is over, and a credit now gives it another. */
+export const canRevive = (state: CardState, { reviveUntilMs }: Context, nowMs: number): boolean =>
+  state.firstUsedAtMs !== null &&
+  state.expiresAtMs !== null &&
+  nowMs > state.expiresAtMs &&
+  !isFinal(state, nowMs) &&
+  reviveUntilMs !== null;
+
+/** Nothing brings a closed or recalled card back. */
+const isFinal = (state: CardState, nowMs: number): boolean => ["closed", "recalled"].includes(cardStatus(state, nowMs));
 
 function revive(state: CardState, id: string, expiresAtMs: number, nowMs: number): Decision {
   const { expired } = state.balance;
