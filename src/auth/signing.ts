@@ -2,7 +2,7 @@
  * JWTs (RFC 7515, 7519, 8725): ES256 only, one typ and one audience per use, so that none passes for another.
  * Keys are published from the start and sign from their `signFrom` on.
  */
-import { exportSPKI, importJWK, jwtVerify, SignJWT, type CryptoKey as JoseKey } from "jose";
+import { exportSPKI, importJWK, jwtVerify, SignJWT, type CryptoKey as JoseKey, type JWTPayload } from "jose";
 import type { Config, SigningKey } from "../config.ts";
 import { assert } from "../domain/assert.ts";
 import type { DeviceClaim } from "../domain/card-calls.ts";
@@ -17,6 +17,8 @@ const ALGORITHM = "ES256";
 const CLIENT_ID = "dialler";
 
 export type AccessClaim = CardRef & DeviceClaim;
+/** A claim whose token was verified, and when that token ends. */
+export type VerifiedAccess = AccessClaim & { readonly expiresAtMs: number };
 export type SipClaim = {
   readonly user: string;
   readonly domain: string;
@@ -27,7 +29,7 @@ export type SipClaim = {
 export type Signing = {
   accessToken(claim: AccessClaim, nowMs: number): Promise<string>;
   /** undefined for anything but a live access token of ours; clock skew of 30 s is allowed. */
-  verifyAccess(token: string, nowMs: number): Promise<AccessClaim | undefined>;
+  verifyAccess(token: string, nowMs: number): Promise<VerifiedAccess | undefined>;
   sipToken(claim: SipClaim, nowMs: number): Promise<string>;
   /** RFC 7517, with `x5c` for verifiers that read certificates only. */
   jwks(): { readonly keys: readonly JsonWebKey[] };
@@ -92,7 +94,7 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
           requiredClaims: ["exp", "iat", "sub"],
         });
         // An array of audiences would be another issuer's habit: ours is one string.
-        return typeof payload.aud === "string" ? readSubject(payload.sub, payload["family"]) : undefined;
+        return typeof payload.aud === "string" ? readClaim(payload) : undefined;
       } catch {
         return undefined;
       }
@@ -127,10 +129,10 @@ function publicJwk({ jwk }: SigningKey) {
   return { kty, crv, x, y } as { kty: string; crv: string; x: string; y: string };
 }
 
-function readSubject(subject: unknown, family: unknown): AccessClaim | undefined {
-  const user = typeof subject === "string" ? parseSipUser(subject) : undefined;
+function readClaim({ sub, exp, family }: JWTPayload): VerifiedAccess | undefined {
+  const user = typeof sub === "string" ? parseSipUser(sub) : undefined;
   const card = user && parseSerial(user.serial);
-  return user && card && typeof family === "number" && Number.isSafeInteger(family)
-    ? { ...card, device: user.device, family }
+  return user && card && exp !== undefined && typeof family === "number" && Number.isSafeInteger(family)
+    ? { ...card, device: user.device, family, expiresAtMs: exp * SECOND_MS }
     : undefined;
 }

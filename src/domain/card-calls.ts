@@ -3,6 +3,8 @@
  * because classes and thrown errors do not survive the call.
  */
 import type { Balance } from "./balance.ts";
+import type { NoticeData, NoticeType } from "./card-notices.ts";
+import type { ProjectedBooks, Reconciliation } from "./card-reconciliation.ts";
 import type { CardCall, CardState, CardStatus } from "./card.ts";
 import type { Refusal } from "./errors.ts";
 import type { Hold, HoldState } from "./hold.ts";
@@ -102,6 +104,8 @@ export type CardObject = {
   postings(call: CardCall, page: PageOfPostings): Promise<readonly StatementLine[]>;
   holds(call: CardCall, page: PageOfHolds): Promise<Result<readonly Hold[], Refusal>>;
   hold(call: CardCall, id: string): Promise<Result<{ hold: Hold; card: CardView }, Refusal>>;
+  /** Replays the postings and compares; also of a halted card. */
+  reconcile(call: CardCall, projected: ProjectedBooks): Promise<Reconciliation>;
 };
 
 /** Newest first, before a posting number. */
@@ -114,6 +118,18 @@ export type StatementLine = Posting & { readonly call: CallDetails | null };
 
 /** What the object tells the projection, ordered by version. */
 export type CardEvent = { readonly type: "card"; readonly atMs: number; readonly state: CardProjection };
+
+/** What the object gives notice of. At least once; the id is the same every time, so that a reader can tell. */
+export type NoticeEvent = {
+  readonly type: "event";
+  readonly event: NoticeType;
+  readonly id: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly batch: number;
+  readonly card: number;
+  readonly data: NoticeData;
+};
 
 export type CardProjection = Pick<
   CardState,

@@ -39,6 +39,10 @@ export type CardState = {
   readonly lastSeq: number;
   /** Number of the newest device; numbers are never reused. */
   readonly lastDevice: number;
+  /** Notice was given that the credit runs low; cleared when it no longer is. */
+  readonly lowBalanceTold: boolean;
+  /** The end that notice was given of; null = of none yet. */
+  readonly expiringToldMs: number | null;
 };
 
 /** What every call to a card carries: the terms it was issued under and the standing the caller knows. */
@@ -74,6 +78,8 @@ export function untouchedCard({ terms, card, standing }: CardCall): CardState {
     shortfallMicros: 0,
     lastSeq: 0,
     lastDevice: 0,
+    lowBalanceTold: false,
+    expiringToldMs: null,
   };
 }
 

@@ -39,6 +39,7 @@ const NEWEST_SCHEMA = MIGRATIONS.at(-1)?.version ?? 0;
 export class CardAccountStore {
   readonly #sql: SqlStorage;
   #schema: number;
+  #saves = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -48,6 +49,11 @@ export class CardAccountStore {
   /** A transaction that failed took its schema step with it. */
   reread(): void {
     this.#schema = schemaVersion(this.#sql);
+  }
+
+  /** How often the card or a device was saved by this instance: who compares learns that something changed. */
+  get saves(): number {
+    return this.#saves;
   }
 
   #prepare(): void {
@@ -66,6 +72,7 @@ export class CardAccountStore {
   save(batch: number, state: CardState): void {
     this.#prepare();
     this.#sql.exec(SAVE_CARD, ...cardValues(state), batch);
+    this.#saves += 1;
   }
 
   setProjectedVersion(version: number): void {
@@ -219,6 +226,7 @@ export class CardAccountStore {
       device.advancedAtMs,
       device.lastSeenAtMs,
     );
+    this.#saves += 1;
   }
 
   journal(act: { atMs: number; action: string; reason: string; actor: string }): void {

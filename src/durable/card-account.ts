@@ -3,6 +3,8 @@
  * Refusals are values: a class or a thrown error would not survive the call.
  */
 import { DurableObject } from "cloudflare:workers";
+import { createSigning, type Signing } from "../auth/signing.ts";
+import { configOf } from "../config.ts";
 import { firstUseIsPaused, refusalOf, type CardCall, type CardState } from "../domain/card.ts";
 import type {
   CardAction,
@@ -22,30 +24,53 @@ import type {
 } from "../domain/card-calls.ts";
 import { familyIsLive, isSignedIn, newSeat, nextFamily, refreshStep, type Device } from "../domain/devices.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
+import type { ProjectedBooks, Reconciliation } from "../domain/card-reconciliation.ts";
 import type { Hold } from "../domain/hold.ts";
 import { decide, NO_CONTEXT } from "../domain/ledger/decide.ts";
 import { err, ok, type Result } from "../domain/result.ts";
-import { DAY_MS } from "../domain/time.ts";
 import { firstUseEndMs } from "../domain/terms.ts";
 import { CardAccountStore } from "./card-account-store.ts";
+import { CardAlarm } from "./card-alarm.ts";
+import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
+import { CardReconcile } from "./card-reconcile.ts";
+import { CardOutbox } from "./card-outbox.ts";
 import { CardTurns, type Turn } from "./card-turns.ts";
-import { cardView, projectionOf, redeemedView } from "./card-views.ts";
-
-const PROJECTION_RETRY_MS = 30_000;
-/** Details of calls leave the statement after this; the money stays. */
-const CALL_DETAILS_KEPT_MS = 180 * DAY_MS;
+import { cardView, redeemedView } from "./card-views.ts";
 
 export class CardAccount extends DurableObject<Env> implements CardObject {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
   readonly #money: CardMoney;
+  readonly #alarm: CardAlarm;
+  readonly #live: CardLive;
+  #signing: Signing | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new CardAccountStore(ctx.storage.sql);
-    this.#turns = new CardTurns(ctx, this.#store);
-    this.#money = new CardMoney(this.#store, this.#turns);
+    const store = this.#store;
+    const outbox = new CardOutbox(ctx.storage.sql, (events) =>
+      this.env.CARD_EVENTS.sendBatch(events.map((body) => ({ body }))),
+    );
+    this.#turns = new CardTurns(ctx, { store, outbox, onChange: () => this.#live.tell() });
+    this.#live = new CardLive(ctx, {
+      store,
+      verify: (token, nowMs) => (this.#signing ??= createSigning(configOf(this.env))).verifyAccess(token, nowMs),
+      wakeBy: (atMs) => this.#turns.wakeBy(atMs),
+    });
+    this.#money = new CardMoney(store, this.#turns);
+    const project = (event: CardEvent) => this.env.CARD_EVENTS.send(event);
+    this.#alarm = new CardAlarm({ store, outbox, turns: this.#turns, live: this.#live, project });
+  }
+
+  /** Only a Worker of ours reaches this, to open a socket. */
+  override fetch(request: Request): Promise<Response> {
+    return this.#live.open(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    return this.#live.message(socket, message);
   }
 
   async redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>> {
@@ -178,36 +203,12 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     });
   }
 
-  /** Settles what is due, tells the projection, erases what is old. Safe early, late and twice: it does what is due now. */
-  override async alarm(): Promise<void> {
-    const roused = this.#turns.rouse();
-    if (!roused.ok || !roused.value) return;
-    const { stored, nowMs } = roused.value;
-    const isTold =
-      stored.projectedVersion >= stored.state.version ||
-      (await this.#tellProjection(stored.batch, stored.state, nowMs));
-    if (!isTold) await this.#turns.wake(nowMs + PROJECTION_RETRY_MS);
-    const oldestCallMs = this.#store.eraseCalls(nowMs - CALL_DETAILS_KEPT_MS);
-    const due = [
-      ...stored.state.openHolds.map(({ expiresAtMs }) => expiresAtMs),
-      ...(stored.state.balance.available > 0 && stored.state.expiresAtMs !== null
-        ? [stored.state.expiresAtMs + 1]
-        : []),
-      ...(oldestCallMs === null ? [] : [oldestCallMs + CALL_DETAILS_KEPT_MS]),
-    ];
-    if (due.length > 0) await this.#turns.wake(Math.min(...due));
+  async reconcile(call: CardCall, projected: ProjectedBooks): Promise<Reconciliation> {
+    return new CardReconcile(this.ctx, this.#store).run(call, projected);
   }
 
-  async #tellProjection(batch: number, state: CardState, nowMs: number): Promise<boolean> {
-    const projection = projectionOf(batch, state, this.#store.devices(), nowMs);
-    try {
-      await this.env.CARD_EVENTS.send({ type: "card", atMs: nowMs, state: projection } satisfies CardEvent);
-    } catch (error) {
-      console.error(JSON.stringify({ event: "projection_delayed", card: this.ctx.id.name, error: String(error) }));
-      return false;
-    }
-    this.#store.setProjectedVersion(projection.version);
-    return true;
+  override alarm(): Promise<void> {
+    return this.#alarm.run();
   }
 
   #asHolder<T>(

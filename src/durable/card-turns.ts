@@ -10,6 +10,7 @@ import { addsUp, decide, isDue, NO_CONTEXT } from "../domain/ledger/decide.ts";
 import { err, type Result } from "../domain/result.ts";
 import { formatSerial } from "../domain/serial.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
+import type { CardOutbox } from "./card-outbox.ts";
 import type { StoredCard } from "./rows.ts";
 
 /** How long changes are gathered before the projection is told. */
@@ -23,33 +24,52 @@ export type Turn = {
   readonly touched: boolean;
 };
 
-export type Writes = Pick<Decision, "state"> & Partial<Pick<Decision, "postings" | "hold">>;
+export type Writes = Pick<Decision, "state"> & Partial<Pick<Decision, "postings" | "hold" | "notices">>;
+
+type Parts = {
+  readonly store: CardAccountStore;
+  readonly outbox: CardOutbox;
+  /** Told after every transaction that changed the card or a device of it; must not throw. */
+  readonly onChange: () => void;
+};
 
 export class CardTurns {
   readonly #ctx: DurableObjectState;
   readonly #store: CardAccountStore;
+  readonly #outbox: CardOutbox;
+  readonly #onChange: () => void;
   /** When this instance has set the alarm to go off at the latest; unknown after an eviction. */
   #alarmAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(ctx: DurableObjectState, store: CardAccountStore) {
+  constructor(ctx: DurableObjectState, { store, outbox, onChange }: Parts) {
     this.#ctx = ctx;
     this.#store = store;
+    this.#outbox = outbox;
+    this.#onChange = onChange;
   }
 
   /** A card whose books do not add up answers nothing else, and nothing is written. */
   take<T, E extends Refusal>(call: CardCall, work: (turn: Turn) => Result<T, E>): Result<T, E | Refusal> {
     try {
-      return this.#ctx.storage.transactionSync(() => work(this.#load(call)));
+      return this.#transaction(() => work(this.#load(call)));
     } catch (error) {
       return this.#failed(error);
     }
   }
 
+  #transaction<T>(work: () => T): T {
+    const { saves } = this.#store;
+    const done = this.#ctx.storage.transactionSync(work);
+    if (this.#store.saves !== saves) this.#onChange();
+    return done;
+  }
+
   /** Writes a decision. The alarm is set in the same transaction, so a change and its projection live or die together. */
-  commit(batch: number, { state, postings = [], hold }: Writes): void {
+  commit(batch: number, { state, postings = [], hold, notices = [] }: Writes): void {
     this.#store.save(batch, state);
     for (const posting of postings) this.#store.append(posting);
     if (hold) this.#store.saveHold(hold);
+    for (const notice of notices) this.#outbox.add(state, notice);
     void this.wake(Date.now() + PROJECTION_DELAY_MS);
   }
 
@@ -60,11 +80,17 @@ export class CardTurns {
     await this.#ctx.storage.setAlarm(atMs);
   }
 
+  /** As `wake`, when the alarm may have been set by an instance before this one: what it set must not be put off. */
+  async wakeBy(atMs: number): Promise<void> {
+    const setMs = await this.#ctx.storage.getAlarm();
+    if (setMs === null || atMs < setMs) await this.wake(atMs);
+  }
+
   /** The alarm went off: nothing is set any more. Settles what is due; undefined = nobody has touched the card. */
   rouse(): Result<{ stored: StoredCard; nowMs: number } | undefined, Refusal> {
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
     try {
-      return this.#ctx.storage.transactionSync(() => {
+      return this.#transaction(() => {
         const stored = this.#store.load();
         if (!stored) return { ok: true, value: undefined };
         const nowMs = timeOf(stored.state);
@@ -121,4 +147,4 @@ export class CardTurns {
 }
 
 /** The card's own clock: it never goes back, whatever the machine's does. */
-const timeOf = (state: CardState): number => Math.max(state.clockMs, Date.now());
+export const timeOf = (state: CardState): number => Math.max(state.clockMs, Date.now());

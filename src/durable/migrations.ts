@@ -129,9 +129,24 @@ CREATE TABLE calls (
 ) STRICT;
 `;
 
+/** Notices on their way to the queue, and what they were given of. */
+const NOTICES = `
+ALTER TABLE card ADD COLUMN low_balance_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE card ADD COLUMN expiring_told_ms INTEGER;
+
+CREATE TABLE outbox (
+  version INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  data TEXT NOT NULL,
+  PRIMARY KEY (version, event)
+) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
+  { version: 3, sql: NOTICES },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

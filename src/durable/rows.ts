@@ -55,6 +55,8 @@ export const CARD_COLUMNS = [
   "shortfall",
   "last_seq",
   "last_device",
+  "low_balance_told",
+  "expiring_told_ms",
 ] as const;
 
 export function cardValues(state: CardState): SqlStorageValue[] {
@@ -86,6 +88,8 @@ export function cardValues(state: CardState): SqlStorageValue[] {
     state.shortfallMicros,
     state.lastSeq,
     state.lastDevice,
+    Number(state.lowBalanceTold),
+    state.expiringToldMs,
   ];
 }
 
@@ -119,6 +123,8 @@ export function storedCard(row: Row): StoredCard {
     shortfallMicros: Number(row["shortfall"]),
     lastSeq: Number(row["last_seq"]),
     lastDevice: Number(row["last_device"]),
+    lowBalanceTold: row["low_balance_told"] === 1,
+    expiringToldMs: row["expiring_told_ms"] as number | null,
   };
   return { batch: Number(row["batch"]), projectedVersion: Number(row["projected_version"]), state };
 }

@@ -115,6 +115,8 @@ describe("an untouched card", () => {
       clockMs: 0,
       lastSeq: 0,
       lastDevice: 0,
+      lowBalanceTold: false,
+      expiringToldMs: null,
       firstUsedAtMs: null,
       faceValueMicros: 10_000_000,
       balance: { credits: 0, available: 0 },

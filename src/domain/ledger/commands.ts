@@ -1,4 +1,5 @@
 /** What can be asked of a card's ledger, and what it answers. Pure types; amounts in micros. */
+import type { CardNotice } from "../card-notices.ts";
 import type { CardState } from "../card.ts";
 import type { Hold } from "../hold.ts";
 
@@ -87,7 +88,9 @@ export type CardCommand =
   /** The hold's time is over. */
   | { readonly type: "expire_hold" }
   /** The card's time is over: what is available becomes breakage. */
-  | { readonly type: "expire_card" };
+  | { readonly type: "expire_card" }
+  /** The card's time is nearly over: its partner is told. */
+  | { readonly type: "warn_expiring" };
 
 export type Command = MoneyCommand | CardCommand;
 
@@ -149,4 +152,6 @@ export type Decision = {
   readonly applied: Applied;
   /** The hold as it is now, when the command touched one. */
   readonly hold?: Hold;
+  /** What the change gives notice of, written with it. */
+  readonly notices?: readonly CardNotice[];
 };

@@ -4,6 +4,7 @@
  */
 import { assert, unreachable } from "../assert.ts";
 import { conserves } from "../balance.ts";
+import { expiringIsDue, expiringNotice, withNotices } from "../card-notices.ts";
 import { cardStatus, refusalOf, type CardState } from "../card.ts";
 import { invalidField, refuse, type Refusal } from "../errors.ts";
 import { hasEnded } from "../hold.ts";
@@ -30,7 +31,7 @@ export const addsUp = ({ balance, openHolds }: CardState): boolean =>
 export function decide(state: CardState, command: Command, context: Context, nowMs: number): Result<Decision, Refusal> {
   assert(nowMs >= state.clockMs, "the card's clock never goes back");
   assert(addsUp(state), "the books add up before a command");
-  const decision = apply(state, command, context, nowMs);
+  const decision = noticed(state, apply(state, command, context, nowMs));
   if (decision.ok) {
     const after = decision.value.state;
     assert(addsUp(after), "the books add up after a command");
@@ -40,14 +41,22 @@ export function decide(state: CardState, command: Command, context: Context, now
   return decision;
 }
 
+function noticed(before: CardState, decision: Result<Decision, Refusal>): Result<Decision, Refusal> {
+  if (!decision.ok) return decision;
+  const { state, notices } = withNotices(before, decision.value.state);
+  const all = [...(decision.value.notices ?? []), ...notices];
+  return ok({ ...decision.value, state, ...(all.length > 0 && { notices: all }) });
+}
+
 /** The next thing that time alone does to a card; null = nothing is due. Holds first: what they free may be breakage. */
 export function isDue(
   state: CardState,
   nowMs: number,
-): { readonly type: "expire_hold"; readonly id: string } | { readonly type: "expire_card" } | null {
+): { readonly type: "expire_hold"; readonly id: string } | { readonly type: "expire_card" | "warn_expiring" } | null {
   const ended = state.openHolds.find((hold) => hasEnded(hold, nowMs));
   if (ended) return { type: "expire_hold", id: ended.id };
-  return breakageIsDue(state, nowMs) ? { type: "expire_card" } : null;
+  if (breakageIsDue(state, nowMs)) return { type: "expire_card" };
+  return expiringIsDue(state, nowMs) ? { type: "warn_expiring" } : null;
 }
 
 function apply(state: CardState, command: Command, context: Context, nowMs: number): Result<Decision, Refusal> {
@@ -71,6 +80,11 @@ function apply(state: CardState, command: Command, context: Context, nowMs: numb
       return expireHold(state, context, nowMs);
     case "expire_card":
       return ok(expireCard(state, nowMs));
+    case "warn_expiring":
+      return ok({
+        ...change(state, nowMs, { expiringToldMs: state.expiresAtMs }),
+        notices: [expiringNotice(state)],
+      });
     case "first":
       return first(state, command.endsAtMs, nowMs);
     case "block":
