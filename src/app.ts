@@ -16,7 +16,9 @@ import { moneyRoutes } from "./http/routes/money.ts";
 import { pageRoutes } from "./http/routes/pages.ts";
 import { partnerRoutes } from "./http/routes/partners.ts";
 import { profileRoutes } from "./http/routes/profiles.ts";
+import { reconciliationRoutes } from "./http/routes/reconciliations.ts";
 import { redeemRoutes } from "./http/routes/redeem.ts";
+import { reportRoutes } from "./http/routes/reports.ts";
 import { tokenRoutes } from "./http/routes/tokens.ts";
 import { trunkRoutes } from "./http/routes/trunks.ts";
 import { wellKnownRoutes } from "./http/routes/well-known.ts";
@@ -61,6 +63,7 @@ export function createApp() {
   ])
     app.route("/", routes());
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
+  for (const routes of [reportRoutes, reconciliationRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
 
   serveDocument(app);

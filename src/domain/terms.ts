@@ -68,7 +68,11 @@ const endOfDayAfter = (fromMs: number, days: number, timeZone: string): number =
   endOfDayMs(addDays(localDate(fromMs, timeZone), days), timeZone);
 
 /** The end that holds before any use: the earlier of the date and the days after issue; null = neither rule is set. */
-export function fixedEndMs({ expiry, timeZone, createdAtMs }: BatchTerms): number | null {
+export function fixedEndMs({
+  expiry,
+  timeZone,
+  createdAtMs,
+}: Pick<BatchTerms, "expiry" | "timeZone" | "createdAtMs">): number | null {
   const ends = [
     expiry.at === null ? null : endOfDayMs(expiry.at, timeZone),
     expiry.daysAfterIssue === null ? null : endOfDayAfter(createdAtMs, expiry.daysAfterIssue, timeZone),

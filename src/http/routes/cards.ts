@@ -6,6 +6,7 @@ import { err, ok, type Result } from "../../domain/result.ts";
 import { MAX_BATCH_NUMBER, MAX_DEVICE_NUMBER } from "../../domain/serial.ts";
 import { parseRfc3339 } from "../../domain/time.ts";
 import { listCards } from "../../storage/cards.ts";
+import { readProgress } from "../../storage/reports.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
@@ -14,6 +15,7 @@ import { problem } from "../problem.ts";
 import { answers, instant, jsonBody, visibleText } from "../schemas.ts";
 import { cardSchema, cardStatusSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
 import { listedCardSchema, listedCardWire } from "../wire/listed-cards.ts";
+import { projectionSchema, projectionWire } from "../wire/reports.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -30,7 +32,7 @@ const listRoute = createRoute({
       status: cardStatusSchema.optional(),
     }),
   },
-  responses: answers(200, pageOf(listedCardSchema), [
+  responses: answers(200, pageOf(listedCardSchema).extend({ projection: projectionSchema }), [
     "unauthenticated",
     "insufficient_scope",
     "invalid_input",
@@ -96,15 +98,19 @@ export function cardRoutes() {
     const { db, now } = c.var.services;
     const nowMs = now();
     const filter = { partner: c.var.caller.partner, batch: batch ?? null, status: status ?? null };
-    const page = await listPage(c, {
-      name: "cards 1",
-      query,
-      filter,
-      read: async ({ after, take }: Window<[number, number]>) => listCards(db, filter, { after, take }, nowMs),
-      positionOf: ({ card }): [number, number] => [card.batch, card.card],
-      itemOf: (row) => listedCardWire(row, nowMs),
-    });
-    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+    const [page, progress] = await Promise.all([
+      listPage(c, {
+        name: "cards 1",
+        query,
+        filter,
+        read: async ({ after, take }: Window<[number, number]>) => listCards(db, filter, { after, take }, nowMs),
+        positionOf: ({ card }): [number, number] => [card.batch, card.card],
+        itemOf: (row) => listedCardWire(row, nowMs),
+      }),
+      readProgress(db, filter.partner),
+    ]);
+    if (!page.ok) return problem(c, page.error);
+    return c.json({ ...page.value, projection: projectionWire(progress) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
