@@ -9,6 +9,7 @@ import { brandRoutes } from "./http/routes/brands.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
 import { documentRoutes, serveDocument } from "./http/routes/document.ts";
+import { eventRoutes } from "./http/routes/events.ts";
 import { holdRoutes } from "./http/routes/holds.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
 import { meRoutes } from "./http/routes/me.ts";
@@ -55,6 +56,7 @@ export function createApp() {
     redeemRoutes,
     tokenRoutes,
     meRoutes,
+    eventRoutes,
     cardRoutes,
     moneyRoutes,
     holdRoutes,

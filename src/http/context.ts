@@ -31,8 +31,13 @@ export type AppEnv = {
   };
 };
 
-/** The card and device of a verified access token. */
-export type Holder = { readonly call: CardCall; readonly claim: DeviceClaim; readonly terms: CatalogueTerms };
+/** The card and device of a verified access token, and when that token ends. */
+export type Holder = {
+  readonly call: CardCall;
+  readonly claim: DeviceClaim;
+  readonly terms: CatalogueTerms;
+  readonly tokenEndsAtMs: number;
+};
 
 /** Every router answers invalid input in the one problem format. */
 export const createRouter = () => new OpenAPIHono<AppEnv>({ defaultHook: validationProblem });

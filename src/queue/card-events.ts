@@ -1,12 +1,14 @@
 /** The queue's consumer: at least once, any order, so what it does is idempotent. A poisoned message harms no other. */
 import { z } from "zod";
 import { configOf } from "../config.ts";
-import type { CardEvent } from "../domain/card-calls.ts";
+import type { CardEvent, NoticeEvent } from "../domain/card-calls.ts";
+import { CARD_NOTICES } from "../domain/card-notices.ts";
+import { formatSerial } from "../domain/serial.ts";
 import { servicesOf } from "../services/services.ts";
 import { projectCards } from "../storage/cards.ts";
 
 const micros = z.number().int().nonnegative();
-const eventSchema = z.object({
+const projectionSchema = z.object({
   type: z.literal("card"),
   atMs: z.number().int(),
   state: z.object({
@@ -31,12 +33,28 @@ const eventSchema = z.object({
   }),
 }) satisfies z.ZodType<CardEvent>;
 
+const noticeSchema = z.object({
+  type: z.literal("event"),
+  event: z.enum(CARD_NOTICES),
+  id: z.string(),
+  at: z.string(),
+  batch: z.number().int(),
+  card: z.number().int(),
+  data: z.object({
+    expiresAt: z.string().nullable(),
+    balance: z.object({ available: z.string(), held: z.string(), currency: z.string() }),
+  }),
+}) satisfies z.ZodType<NoticeEvent>;
+
+const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticeSchema]);
+
 export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<void> {
   const { db, now } = servicesOf(env, configOf(env));
   const events: CardEvent[] = [];
   for (const message of batch.messages) {
-    const parsed = eventSchema.safeParse(message.body);
-    if (parsed.success) events.push(parsed.data);
+    const parsed = messageSchema.safeParse(message.body);
+    if (parsed.data?.type === "card") events.push(parsed.data);
+    else if (parsed.data?.type === "event") logNotice(parsed.data);
     else console.error(JSON.stringify({ event: "message_unreadable", id: message.id, attempts: message.attempts }));
   }
   // Only the newest of each card: one statement must not meet the same row twice.
@@ -48,4 +66,8 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
   }
   // A failure retries the whole batch; that is safe, and D1 being down fails all of it alike.
   if (newest.size > 0) await projectCards(db, [...newest.values()], now());
+}
+
+function logNotice({ event, id, batch, card }: NoticeEvent): void {
+  console.info(JSON.stringify({ event: "card_notice", notice: event, id, card: formatSerial({ batch, card }) }));
 }

@@ -1,5 +1,6 @@
 /** The card as its holder's device sees it. Every call asks the card's object whether the device is still signed in. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { holderView } from "../../domain/holder-view.ts";
 import { formatSerial } from "../../domain/serial.ts";
 import { toRfc3339 } from "../../domain/time.ts";
 import { brandOf } from "../../services/redeem.ts";
@@ -8,14 +9,7 @@ import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { asHolder } from "../middleware/holder.ts";
 import { problem } from "../problem.ts";
 import { answers, refusals } from "../schemas.ts";
-import {
-  holderCardSchema,
-  holderCardWire,
-  postingSchema,
-  postingWire,
-  shortBalanceSchema,
-  shortBalanceWire,
-} from "../wire/cards.ts";
+import { holderCardSchema, postingSchema, postingWire, serialOf, shortBalanceSchema } from "../wire/cards.ts";
 import { provisioningSchema, provisioningWire } from "../wire/provisioning.ts";
 import { provisionFor } from "../wire/tokens.ts";
 
@@ -99,12 +93,8 @@ export function meRoutes() {
     c.header("Cache-Control", "private, no-cache");
     if (c.req.header("If-None-Match") === etag) return c.body(null, 304);
     const me = {
-      card: holderCardWire(call, view, claim.device),
-      balance: shortBalanceWire(view.balance, view.currency),
+      ...holderView(serialOf(call), view, claim.device),
       brand: { brand: brand.brand, version: brand.version },
-      devices: view.devices
-        .filter(({ status }) => status === "active")
-        .map(({ number, name }) => ({ number, name, current: number === claim.device, sipSeat: true })),
       serverTime: toRfc3339(now()),
     };
     return c.json(me, 200);

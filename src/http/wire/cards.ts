@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Balance } from "../../domain/balance.ts";
 import type { CardCall } from "../../domain/card.ts";
 import type { CallDetails, CardView, MoneyOutcome, StatementLine } from "../../domain/card-calls.ts";
+import { holderBalance, holderCard } from "../../domain/holder-view.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { formatSerial } from "../../domain/serial.ts";
 import type { BatchTerms } from "../../domain/terms.ts";
@@ -29,11 +30,7 @@ export const shortBalanceSchema = z
   .object({ available: decimal, held: decimal, currency: z.string() })
   .openapi("Balance");
 
-export const shortBalanceWire = (balance: Pick<Balance, "available" | "held">, currency: string) => ({
-  available: formatAmount(balance.available, currency),
-  held: formatAmount(balance.held, currency),
-  currency,
-});
+export const shortBalanceWire = holderBalance;
 
 const fullBalanceSchema = z
   .object({
@@ -67,13 +64,8 @@ export const holderCardSchema = z.object({
   device: z.number().int(),
 });
 
-export const holderCardWire = (call: CardCall, view: CardView, device: number) => ({
-  serial: serialOf(call),
-  status: view.status,
-  mode: view.mode,
-  expiresAt: wireTime(view.expiresAtMs),
-  device,
-});
+export const holderCardWire = (call: CardCall, view: CardView, device: number) =>
+  holderCard(serialOf(call), view, device);
 
 export const cardSchema = z
   .object({
