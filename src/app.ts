@@ -19,15 +19,17 @@ import { partnerRoutes } from "./http/routes/partners.ts";
 import { profileRoutes } from "./http/routes/profiles.ts";
 import { reconciliationRoutes } from "./http/routes/reconciliations.ts";
 import { redeemRoutes } from "./http/routes/redeem.ts";
+import { replaceRoutes } from "./http/routes/replace.ts";
 import { reportRoutes } from "./http/routes/reports.ts";
 import { tokenRoutes } from "./http/routes/tokens.ts";
+import { topUpRoutes } from "./http/routes/top-ups.ts";
 import { trunkRoutes } from "./http/routes/trunks.ts";
 import { wellKnownRoutes } from "./http/routes/well-known.ts";
 
 const anyOrigin = cors({
   origin: "*",
   allowHeaders: ["Authorization", "Content-Type", "If-None-Match"],
-  exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+  exposeHeaders: ["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
   maxAge: 86_400,
 });
 
@@ -57,7 +59,9 @@ export function createApp() {
     tokenRoutes,
     meRoutes,
     eventRoutes,
+    topUpRoutes,
     cardRoutes,
+    replaceRoutes,
     moneyRoutes,
     holdRoutes,
     batchRoutes,

@@ -5,16 +5,14 @@ import { invalidField, type FieldError, type Refusal } from "./errors.ts";
 import { MAX_AMOUNT_MICROS } from "./money.ts";
 import { err, ok, type Result } from "./result.ts";
 import { MAX_CARD_NUMBER } from "./serial.ts";
-import type { BatchStatus, BatchTerms } from "./terms.ts";
+import type { BatchStatus, BatchTerms, Bonus } from "./terms.ts";
+
 import { addDays, localDate } from "./time.ts";
 
 export const MAX_QUANTITY = MAX_CARD_NUMBER;
 export const MAX_DEVICES = 10;
 export const MAX_DAYS = 36_500;
 export const MAX_LABEL_LENGTH = 100;
-
-/** 0 = free credit; otherwise the voucher adds to a top-up payment of at least this much. Decimal strings of units. */
-export type Bonus = { readonly minimumPayment: string; readonly multiplier?: string; readonly addition?: string };
 
 /** All that is asked for, defaults filled in; the key, the zone and the number are ours to add. */
 export type BatchOrder = Omit<BatchTerms, "number" | "keyId" | "timeZone" | "createdAtMs"> & {

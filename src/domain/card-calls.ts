@@ -78,6 +78,27 @@ export type MoneyRequest = {
   readonly actor: string;
 };
 
+/** A voucher presented to a card. */
+export type TopUpRequest = { readonly id: string; readonly voucher: CardCall };
+
+/** The card that takes another's place and balance. */
+export type ReplaceRequest = { readonly id: string; readonly to: CardCall; readonly actor: string };
+
+/** What one card asks of another, in its own name and under its own id. */
+export type ClaimRequest = { readonly card: string; readonly id: string } & (
+  | { readonly type: "consume" | "reserve" }
+  | { readonly type: "fill"; readonly amountMicros: number }
+);
+
+/** What a transfer moved, as pinned to its id. The balance is that of the card the money came to. */
+export type TransferOutcome = Pick<
+  MoneyOutcome,
+  "id" | "currency" | "movedMicros" | "availableMicros" | "heldMicros" | "replayed"
+> & {
+  /** Serial of the other card. */
+  readonly other: string;
+};
+
 export type CardAction =
   | { readonly action: "block" | "unblock" | "activate" | "deactivate" | "close" }
   | { readonly action: "extend"; readonly expiresAtMs: number }
@@ -95,6 +116,11 @@ export type CardObject = {
   signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
   revokeFamily(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
   money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>>;
+  topUp(call: CardCall, claim: DeviceClaim, request: TopUpRequest): Promise<Result<TransferOutcome, MoneyRefusal>>;
+  /** Counts a code that is none of the card's vouchers; refused once there were too many. */
+  countFailure(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
+  replace(call: CardCall, request: ReplaceRequest): Promise<Result<TransferOutcome, MoneyRefusal>>;
+  claim(call: CardCall, request: ClaimRequest): Promise<Result<null, Refusal>>;
   act(
     call: CardCall,
     action: CardAction,

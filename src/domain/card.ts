@@ -10,6 +10,15 @@ import { fixedEndMs, isRecalled, type BatchTerms, type CardKind, type CardMode, 
 
 export type CardStatus = "issued" | "not_activated" | "active" | "blocked" | "expired" | "recalled" | "closed";
 
+/** What another card has claimed of this one: a voucher's credit, or the place for its own balance. Kept for ever. */
+export type Claim = {
+  /** `reserved` ends with the balance coming in; until then the card answers nothing. */
+  readonly step: "consumed" | "reserved" | "filled";
+  /** Serial of the claiming card, and the id it claims under. */
+  readonly card: string;
+  readonly id: string;
+};
+
 export type CardState = {
   /** Grows by one with every change; orders the projection. */
   readonly version: number;
@@ -43,6 +52,9 @@ export type CardState = {
   readonly lowBalanceTold: boolean;
   /** The end that notice was given of; null = of none yet. */
   readonly expiringToldMs: number | null;
+  readonly claim: Claim | null;
+  /** The card is being replaced: frozen until its balance has moved, or cannot. */
+  readonly leaving: boolean;
 };
 
 /** What every call to a card carries: the terms it was issued under and the standing the caller knows. */
@@ -80,6 +92,8 @@ export function untouchedCard({ terms, card, standing }: CardCall): CardState {
     lastDevice: 0,
     lowBalanceTold: false,
     expiringToldMs: null,
+    claim: null,
+    leaving: false,
   };
 }
 
@@ -94,7 +108,7 @@ export function cardStatus(state: CardState, nowMs: number): CardStatus {
   return "active";
 }
 
-export type CardVerb = "redeem" | "redeem_own" | "holder" | "spend" | "top_up" | "credit";
+export type CardVerb = "redeem" | "redeem_own" | "holder" | "spend" | "top_up" | "credit" | "consume" | "replace";
 
 /** null = allowed. Settling open holds is allowed in every status and therefore no verb here. */
 const REFUSALS: Record<CardStatus, Record<CardVerb, ProblemCode | null>> = {
@@ -105,21 +119,36 @@ const REFUSALS: Record<CardStatus, Record<CardVerb, ProblemCode | null>> = {
     spend: "card_not_redeemed",
     top_up: "card_not_redeemed",
     credit: "card_not_redeemed",
+    consume: null,
+    replace: "card_not_redeemed",
   },
   not_activated: all("card_not_activated"),
   active: all(null),
-  blocked: { ...all("card_blocked"), credit: null },
-  expired: { ...all("card_expired"), redeem_own: null, holder: null },
-  recalled: all("card_recalled"),
+  // A lost card is blocked and a leaked one recalled: both are what replacing is for.
+  blocked: { ...all("card_blocked"), credit: null, replace: null },
+  expired: { ...all("card_expired"), redeem_own: null, holder: null, consume: "voucher_expired" },
+  recalled: { ...all("card_recalled"), replace: null },
   closed: all("card_closed"),
 };
 
 function all(code: ProblemCode | null): Record<CardVerb, ProblemCode | null> {
-  return { redeem: code, redeem_own: code, holder: code, spend: code, top_up: code, credit: code };
+  return {
+    redeem: code,
+    redeem_own: code,
+    holder: code,
+    spend: code,
+    top_up: code,
+    credit: code,
+    consume: code,
+    replace: code,
+  };
 }
 
+/** A balance on its way from or to the card is a matter of moments: whoever asks then asks again. */
+export const isMoving = ({ claim, leaving }: CardState): boolean => leaving || claim?.step === "reserved";
+
 export const refusalOf = (state: CardState, verb: CardVerb, nowMs: number): ProblemCode | null =>
-  REFUSALS[cardStatus(state, nowMs)][verb];
+  isMoving(state) && verb !== "holder" ? "try_again" : REFUSALS[cardStatus(state, nowMs)][verb];
 
 /** Pausing a batch, or suspending its partner, refuses first redemptions and nothing else. */
 export const firstUseIsPaused = (state: CardState, call: CardCall): boolean =>

@@ -29,6 +29,9 @@ export type ExpiryRules = {
 export type CardKind = "card" | "voucher";
 export type CardMode = "live" | "test";
 
+/** 0 = free credit; otherwise the voucher adds to a top-up payment of at least this much. Decimal strings of units. */
+export type Bonus = { readonly minimumPayment: string; readonly multiplier?: string; readonly addition?: string };
+
 export type BatchTerms = {
   readonly number: number;
   readonly partner: string;
@@ -48,6 +51,8 @@ export type BatchTerms = {
   readonly onExpiredTopUp: "refuse" | "revive";
   readonly graceDays: number;
   readonly createdAtMs: number;
+  /** Of vouchers; absent or null = they pay their face value. */
+  readonly bonus?: Bonus | null;
 };
 
 /** All that redeeming needs of the catalogue, read in one statement and copied as one value. */

@@ -26,7 +26,7 @@ const REFUSALS_KEPT_MS = 72 * 3_600_000;
 const REFUSALS_KEPT = 10_000;
 
 /** Outcomes are kept per command and id; a hold's steps and reversals have ids below their hold's or original's. */
-export type OutcomeKind = MoneyCommand["type"];
+export type OutcomeKind = MoneyCommand["type"] | "top_up" | "replace";
 
 const STORED_COLUMNS = [...CARD_COLUMNS, "batch", "projected_version"];
 const SELECT_CARD = `SELECT ${STORED_COLUMNS.join(", ")} FROM card`;
@@ -197,6 +197,15 @@ export class CardAccountStore {
       nowMs - REFUSALS_KEPT_MS,
       REFUSALS_KEPT - 1,
     );
+  }
+
+  /** Credit that vouchers have been accepted for and that is not booked yet. */
+  promisedMicros(): number {
+    return this.#sql
+      .exec<{ promised: number }>(
+        "SELECT coalesce(sum(amount), 0) AS promised FROM transfers WHERE kind = 'top_up' AND step <> 'done'",
+      )
+      .one().promised;
   }
 
   devices(): Device[] {

@@ -11,6 +11,7 @@ import type {
   CardEvent,
   CardObject,
   CardView,
+  ClaimRequest,
   DeviceClaim,
   Generation,
   MoneyOutcome,
@@ -20,7 +21,10 @@ import type {
   PageOfHolds,
   PageOfPostings,
   Redeemed,
+  ReplaceRequest,
   StatementLine,
+  TopUpRequest,
+  TransferOutcome,
 } from "../domain/card-calls.ts";
 import { familyIsLive, isSignedIn, newSeat, nextFamily, refreshStep, type Device } from "../domain/devices.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
@@ -31,17 +35,24 @@ import { err, ok, type Result } from "../domain/result.ts";
 import { firstUseEndMs } from "../domain/terms.ts";
 import { CardAccountStore } from "./card-account-store.ts";
 import { CardAlarm } from "./card-alarm.ts";
+import { CardClaims } from "./card-claims.ts";
 import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
 import { CardReconcile } from "./card-reconcile.ts";
 import { CardOutbox } from "./card-outbox.ts";
+import { CardTransferStore } from "./card-transfer-store.ts";
+import { CardTransfers } from "./card-transfers.ts";
 import { CardTurns, type Turn } from "./card-turns.ts";
 import { cardView, redeemedView } from "./card-views.ts";
+import { createCardStubs } from "./stubs.ts";
+import { VoucherFailures } from "./voucher-failures.ts";
 
 export class CardAccount extends DurableObject<Env> implements CardObject {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
   readonly #money: CardMoney;
+  readonly #transfers: CardTransfers;
+  readonly #claims: CardClaims;
   readonly #alarm: CardAlarm;
   readonly #live: CardLive;
   #signing: Signing | undefined;
@@ -60,8 +71,17 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       wakeBy: (atMs) => this.#turns.wakeBy(atMs),
     });
     this.#money = new CardMoney(store, this.#turns);
+    this.#claims = new CardClaims(this.#turns);
+    this.#transfers = new CardTransfers({
+      store,
+      transfers: new CardTransferStore(ctx.storage.sql),
+      failures: new VoucherFailures(ctx.storage.sql),
+      turns: this.#turns,
+      cards: () => createCardStubs(this.env.CARDS, configOf(this.env).jurisdiction),
+    });
+    const resume = () => this.#transfers.resume();
     const project = (event: CardEvent) => this.env.CARD_EVENTS.send(event);
-    this.#alarm = new CardAlarm({ store, outbox, turns: this.#turns, live: this.#live, project });
+    this.#alarm = new CardAlarm({ store, outbox, turns: this.#turns, live: this.#live, project, resume });
   }
 
   /** Only a Worker of ours reaches this, to open a socket. */
@@ -143,6 +163,22 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
 
   async money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>> {
     return this.#turns.take(call, (turn) => this.#money.run(turn, request));
+  }
+
+  topUp(call: CardCall, claim: DeviceClaim, request: TopUpRequest): Promise<Result<TransferOutcome, MoneyRefusal>> {
+    return this.#transfers.topUp(call, claim, request);
+  }
+
+  async countFailure(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>> {
+    return this.#transfers.countFailure(call, claim);
+  }
+
+  replace(call: CardCall, request: ReplaceRequest): Promise<Result<TransferOutcome, MoneyRefusal>> {
+    return this.#transfers.replace(call, request);
+  }
+
+  async claim(call: CardCall, request: ClaimRequest): Promise<Result<null, Refusal>> {
+    return this.#claims.claim(call, request);
   }
 
   async act(

@@ -23,6 +23,8 @@ type Parts = {
   readonly outbox: CardOutbox;
   readonly live: CardLive;
   readonly project: (event: CardEvent) => Promise<unknown>;
+  /** Goes on with open transfers; answers when to come back. */
+  readonly resume: () => Promise<number | null>;
 };
 
 export class CardAlarm {
@@ -43,13 +45,14 @@ export class CardAlarm {
     const isTold = stored.projectedVersion >= state.version || (await this.#project(batch, state, nowMs));
     const isSent = await this.#attempt("notices_delayed", batch, state, () => this.#parts.outbox.drain(batch, state));
     if (!isTold || !isSent) await turns.wake(nowMs + RETRY_MS);
+    const resumeMs = await this.#parts.resume();
     const oldestCallMs = store.eraseCalls(nowMs - CALL_DETAILS_KEPT_MS);
     const ends = state.balance.available > 0 && state.expiresAtMs !== null ? [state.expiresAtMs + 1] : [];
     const due = [
       ...state.openHolds.map(({ expiresAtMs }) => expiresAtMs),
       ...ends,
       ...(oldestCallMs === null ? [] : [oldestCallMs + CALL_DETAILS_KEPT_MS]),
-      ...[nextNoticeMs(state, nowMs), live.nextMs(nowMs)].filter((atMs) => atMs !== null),
+      ...[resumeMs, nextNoticeMs(state, nowMs), live.nextMs(nowMs)].filter((atMs) => atMs !== null),
     ];
     if (due.length > 0) await turns.wake(Math.min(...due));
   }

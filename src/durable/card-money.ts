@@ -69,7 +69,9 @@ export class CardMoney {
   #context(turn: Turn, command: MoneyCommand, rules: CallRules): Context {
     const hold = turn.touched && holdIdOf(command) !== null ? this.#store.hold(command.id) : undefined;
     const revive = command.type === "credit" ? reviveUntilMs(turn.call.terms, turn.state, turn.nowMs) : null;
-    return { ...rules, hold, original: turn.touched ? this.#original(command) : undefined, reviveUntilMs: revive };
+    const promisedMicros = turn.touched && command.type === "credit" ? this.#store.promisedMicros() : 0;
+    const original = turn.touched ? this.#original(command) : undefined;
+    return { ...rules, hold, original, reviveUntilMs: revive, promisedMicros };
   }
 
   #original(command: MoneyCommand): Context["original"] {
@@ -96,7 +98,7 @@ export class CardMoney {
   }
 }
 
-const isPinned = ({ code }: Refusal): boolean => PINNED_STATUSES.has(PROBLEMS[code].status) && !NEVER_PINNED.has(code);
+export const isPinned = ({ code }: Refusal): boolean => PINNED_STATUSES.has(PROBLEMS[code].status) && !NEVER_PINNED.has(code);
 
 /** A hold's step is named by its number, a reversal by its original: each below the other's id. */
 function outcomeId(command: MoneyCommand): string {

@@ -143,10 +143,40 @@ CREATE TABLE outbox (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Money between two cards: what this one has begun, and what another has claimed of it. */
+const TRANSFERS = `
+ALTER TABLE card ADD COLUMN claim TEXT;
+ALTER TABLE card ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE transfers (
+  kind TEXT NOT NULL CHECK (kind IN ('top_up', 'replace')),
+  id TEXT NOT NULL,
+  step TEXT NOT NULL CHECK (step IN ('claim', 'fill', 'done')),
+  other TEXT NOT NULL,
+  amount INTEGER NOT NULL CHECK (amount >= 0),
+  at_ms INTEGER NOT NULL,
+  calls TEXT CHECK (step = 'done' OR calls IS NOT NULL),
+  PRIMARY KEY (kind, id),
+  UNIQUE (kind, other)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX transfers_open ON transfers (kind, id, amount) WHERE step <> 'done';
+CREATE TRIGGER transfers_end_once BEFORE UPDATE ON transfers WHEN old.step = 'done'
+  BEGIN SELECT RAISE(ABORT, 'a transfer that has ended never changes'); END;
+CREATE TRIGGER transfers_stay BEFORE DELETE ON transfers WHEN old.step <> 'claim'
+  BEGIN SELECT RAISE(ABORT, 'money has moved'); END;
+
+CREATE TABLE voucher_failures (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  since_ms INTEGER NOT NULL,
+  count INTEGER NOT NULL
+) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
   { version: 3, sql: NOTICES },
+  { version: 4, sql: TRANSFERS },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

@@ -57,6 +57,8 @@ export const CARD_COLUMNS = [
   "last_device",
   "low_balance_told",
   "expiring_told_ms",
+  "claim",
+  "leaving",
 ] as const;
 
 export function cardValues(state: CardState): SqlStorageValue[] {
@@ -90,6 +92,8 @@ export function cardValues(state: CardState): SqlStorageValue[] {
     state.lastDevice,
     Number(state.lowBalanceTold),
     state.expiringToldMs,
+    state.claim && JSON.stringify(state.claim),
+    Number(state.leaving),
   ];
 }
 
@@ -125,6 +129,8 @@ export function storedCard(row: Row): StoredCard {
     lastDevice: Number(row["last_device"]),
     lowBalanceTold: row["low_balance_told"] === 1,
     expiringToldMs: row["expiring_told_ms"] as number | null,
+    claim: row["claim"] === null ? null : (JSON.parse(row["claim"] as string) as CardState["claim"]),
+    leaving: row["leaving"] === 1,
   };
   return { batch: Number(row["batch"]), projectedVersion: Number(row["projected_version"]), state };
 }

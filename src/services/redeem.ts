@@ -59,7 +59,8 @@ const TEST_RETRY_AFTER_SECONDS = 5;
 export async function redeem(deps: Deps, input: RedeemInput): Promise<Result<RedeemedCard, Refusal>> {
   const read = readCode(input.code);
   if (!read.ok) return read;
-  const found = await findCard(deps, read.value, input);
+  const { source, brand: ownBrand } = input;
+  const found = await findCode(deps, read.value, source, ({ batch }) => ownBrand === null || batch.brand === ownBrand);
   if (!found.ok) return found;
   const { call, terms } = found.value;
   deps.mark("terms");
@@ -78,11 +79,15 @@ export async function redeem(deps: Deps, input: RedeemInput): Promise<Result<Red
   return redeemed.ok ? ok({ call, terms, brand, redeemed: redeemed.value }) : redeemed;
 }
 
-/** The card a code stands for: the opening whose key id its batch records, within the batch's quantity. */
-async function findCard(
-  deps: Deps,
+/**
+ * The card a code stands for: the opening whose key id its batch records, within the batch's quantity.
+ * What `isKnownHere` turns away is as unknown as a code never issued, and counts as such.
+ */
+export async function findCode(
+  deps: Pick<Deps, "budget" | "catalogue" | "codeKeys">,
   code: CodeText,
-  { source, brand }: RedeemInput,
+  source: string,
+  isKnownHere: (terms: CatalogueTerms) => boolean,
 ): Promise<Result<{ call: CardCall; terms: CatalogueTerms }, Refusal>> {
   // The keypad's space is small, so its sources are held to their budget before anything is learnt from a guess.
   const waitSeconds = code.format === "keypad18" ? deps.budget.waitSeconds(source) : 0;
@@ -94,7 +99,7 @@ async function findCard(
       card <= terms.batch.quantity &&
       terms.batch.keyId === keyId &&
       terms.batch.format === code.format;
-    if (!isIssued || (brand !== null && terms.batch.brand !== brand)) continue;
+    if (!isIssued || !isKnownHere(terms)) continue;
     return ok({ terms, call: cardCall(terms, card) });
   }
   const overSeconds = await deps.budget.fail(source);

@@ -22,7 +22,7 @@ export function createCatalogueKv(kv: KVNamespace): CatalogueKv {
     withTimeLimit("KV get", KV_LIMIT_MS, kv.get<T>(key, { type: "json", cacheTtl: EDGE_TTL_SECONDS }));
   const put = async (key: string, value: unknown): Promise<void> =>
     withTimeLimit("KV put", KV_LIMIT_MS, kv.put(key, JSON.stringify(value), { expirationTtl: COPY_TTL_SECONDS }));
-  const termsKey = (batch: number) => `terms/1/${batch}`;
+  const termsKey = (batch: number) => `terms/2/${batch}`;
   const brandKey = (id: string) => `brand/1/${id}`;
   return {
     terms: (batch) => get<CatalogueTerms>(termsKey(batch)),

@@ -4,10 +4,10 @@
  */
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { Bonus } from "../domain/batch.ts";
 import type { BrandDocument } from "../domain/branding.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { Scope } from "../domain/scopes.ts";
+import type { Bonus } from "../domain/terms.ts";
 
 export const partners = sqliteTable("partners", {
   id: text().primaryKey(),

@@ -115,6 +115,7 @@ export const batchTermsOf = (row: BatchRow): BatchTerms => ({
   onExpiredTopUp: row.onExpiredTopUp,
   graceDays: row.graceDays,
   createdAtMs: row.createdAtMs,
+  bonus: row.bonus,
 });
 
 export const standingOf = (row: BatchRow): Standing => ({

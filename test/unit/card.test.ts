@@ -81,20 +81,39 @@ describe("the status of a card", () => {
 const ends = (rules: Partial<ExpiryRules>) =>
   untouched({}, { expiry: { at: null, daysAfterFirstUse: null, daysAfterIssue: null, ...rules } }).expiresAtMs;
 
-const VERBS: readonly CardVerb[] = ["redeem", "redeem_own", "holder", "spend", "top_up", "credit"];
+const VERBS: readonly CardVerb[] = [
+  "redeem",
+  "redeem_own",
+  "holder",
+  "spend",
+  "top_up",
+  "credit",
+  "consume",
+  "replace",
+];
 
 describe("what a status allows", () => {
   // Written out, so that a cell cannot change without somebody changing the promise.
   it.each([
-    ["issued", [null, null, "card_not_redeemed", "card_not_redeemed", "card_not_redeemed", "card_not_redeemed"]],
+    ["issued", [null, null, ...Array.from({ length: 4 }, () => "card_not_redeemed"), null, "card_not_redeemed"]],
     ["not_activated", VERBS.map(() => "card_not_activated")],
     ["active", VERBS.map(() => null)],
-    ["blocked", ["card_blocked", "card_blocked", "card_blocked", "card_blocked", "card_blocked", null]],
-    ["expired", ["card_expired", null, null, "card_expired", "card_expired", "card_expired"]],
-    ["recalled", VERBS.map(() => "card_recalled")],
+    ["blocked", [...Array.from({ length: 5 }, () => "card_blocked"), null, "card_blocked", null]],
+    [
+      "expired",
+      ["card_expired", null, null, "card_expired", "card_expired", "card_expired", "voucher_expired", "card_expired"],
+    ],
+    ["recalled", VERBS.map((verb) => (verb === "replace" ? null : "card_recalled"))],
     ["closed", VERBS.map(() => "card_closed")],
   ])("%s", (status, expected) => {
     expect(VERBS.map((verb) => refusalOf(STATES[status]!, verb, NOW_MS))).toEqual(expected);
+  });
+
+  it("is nothing but a look while a balance is on its way", () => {
+    const claim = { step: "reserved", card: "000001-0000001", id: "r" } as const;
+    for (const state of [cardState({ leaving: true }), untouched({ claim })])
+      expect(VERBS.filter((verb) => refusalOf(state, verb, NOW_MS) !== "try_again")).toEqual(["holder"]);
+    expect(refusalOf(cardState({ claim: { ...claim, step: "filled" } }), "spend", NOW_MS)).toBeNull();
   });
 
   it("pauses first redemptions, by batch or partner, and nothing else", () => {

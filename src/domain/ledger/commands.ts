@@ -73,6 +73,27 @@ export type ReleaseHold = { readonly type: "release"; readonly id: string; reado
 /** Commands with an id of the caller's: one effect and one outcome for the same id and content, for the card's life. */
 export type MoneyCommand = Credit | Debit | Reversal | PlaceHold | ExtendHold | CommitHold | ReleaseHold;
 
+/** Moves between two cards. Each is asked for after the mover has seen that it cannot be refused, but for the first. */
+export type TransferCommand =
+  /** A voucher gives all it has to `card`, under that card's id. */
+  | { readonly type: "consume"; readonly card: string; readonly id: string }
+  /** What a consumed voucher pays into the card. */
+  | { readonly type: "top_up"; readonly id: string; readonly voucher: string; readonly amountMicros: number }
+  /** Freezes a card that is to be replaced, or thaws it when that cannot be. */
+  | { readonly type: "leave" | "stay" }
+  /** Keeps an untouched card for the balance of `card`. */
+  | { readonly type: "reserve"; readonly card: string; readonly id: string }
+  /** Everything available leaves, and the card closes. */
+  | { readonly type: "transfer_out"; readonly id: string; readonly to: string }
+  /** The balance comes in instead of the face value. `endsAtMs` as with `first`. */
+  | {
+      readonly type: "transfer_in";
+      readonly card: string;
+      readonly id: string;
+      readonly amountMicros: number;
+      readonly endsAtMs: number | null;
+    };
+
 export type HoldCommand = PlaceHold | ExtendHold | CommitHold | ReleaseHold;
 
 /** What the card itself does, and what is done to it, without an outcome of its own. */
@@ -92,7 +113,7 @@ export type CardCommand =
   /** The card's time is nearly over: its partner is told. */
   | { readonly type: "warn_expiring" };
 
-export type Command = MoneyCommand | CardCommand;
+export type Command = MoneyCommand | TransferCommand | CardCommand;
 
 /** What a decision looks at besides the card. */
 export type Context = {
@@ -105,6 +126,8 @@ export type Context = {
   readonly destinationAllowed: boolean;
   /** A credit on an expired card revives it, until this end; null = it is refused. */
   readonly reviveUntilMs: number | null;
+  /** Credit of vouchers that is promised and not booked yet; absent = none. */
+  readonly promisedMicros?: number;
 };
 
 export type PostingType =

@@ -5,7 +5,7 @@
 import { assert, unreachable } from "../assert.ts";
 import { conserves } from "../balance.ts";
 import { expiringIsDue, expiringNotice, withNotices } from "../card-notices.ts";
-import { cardStatus, refusalOf, type CardState } from "../card.ts";
+import { cardStatus, isMoving, refusalOf, type CardState } from "../card.ts";
 import { invalidField, refuse, type Refusal } from "../errors.ts";
 import { hasEnded } from "../hold.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -14,6 +14,7 @@ import type { Command, Context, Decision } from "./commands.ts";
 import { breakageIsDue, credit, debit, expireCard, reverse } from "./credits.ts";
 import { commitHold, expireHold, extendHold, placeHold, releaseHold } from "./holds.ts";
 import { change, post } from "./posting.ts";
+import { transfer } from "./transfers.ts";
 
 /** How long an activation at the till can be undone. */
 const DEACTIVATE_WITHIN_MS = 15 * 60 * SECOND_MS;
@@ -95,9 +96,18 @@ function apply(state: CardState, command: Command, context: Context, nowMs: numb
     case "deactivate":
       return deactivate(state, nowMs);
     case "close":
-      return ok(change(state, nowMs, { closed: true }));
+      // A balance that is on its way must not arrive at a closed card.
+      return isMoving(state) ? err(refuse("try_again")) : ok(change(state, nowMs, { closed: true }));
     case "prolong":
       return prolong(state, command.expiresAtMs, nowMs);
+    case "consume":
+    case "top_up":
+    case "leave":
+    case "stay":
+    case "reserve":
+    case "transfer_out":
+    case "transfer_in":
+      return transfer(state, command, context, nowMs);
     default:
       return unreachable(command);
   }

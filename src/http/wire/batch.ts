@@ -9,10 +9,10 @@ import {
   oddsOf,
   type Batch,
   type BatchOrder,
-  type Bonus,
 } from "../../domain/batch.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { formatSerial } from "../../domain/serial.ts";
+import type { Bonus } from "../../domain/terms.ts";
 import { isCalendarDate, toRfc3339 } from "../../domain/time.ts";
 import { amount, currency, microsOf, money, positiveAmount, visibleText } from "../schemas.ts";
 
