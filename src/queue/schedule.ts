@@ -11,7 +11,7 @@ export async function onSchedule(_controller: ScheduledController, env: Env): Pr
   const { db, catalogue, cards, now } = servicesOf(env, configOf(env));
   await reconcileSlice({
     catalogue,
-    callCard: cards.call,
+    callCard: (call, use) => cards.call(call, use),
     cursor: createReconcileCursor(env.BRANDING),
     readCards: (after, take) => listCards(db, EVERY_CARD, { after, take }, now()),
     log: (level, line) => console[level](JSON.stringify(line)),

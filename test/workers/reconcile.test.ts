@@ -86,28 +86,21 @@ const findings = async (serial: string): Promise<string[]> => {
 describe("a sound card", () => {
   it("passes, whatever happened to it, and nothing is written for it", async () => {
     const serial = await usedCard();
-    const before = await runInDurableObject(stubOf(serial), (_, { storage }) =>
-      storage.sql.exec("SELECT * FROM card").one(),
-    );
+    const stored = () =>
+      runInDurableObject(stubOf(serial), (_, { storage }) => storage.sql.exec("SELECT * FROM card").one());
+    const before = await stored();
     expect(await findings(serial)).toEqual([]);
-    const after = await runInDurableObject(stubOf(serial), (_, { storage }) =>
-      storage.sql.exec("SELECT * FROM card").one(),
-    );
-    expect(after).toEqual(before);
+    expect(await stored()).toEqual(before);
   }, 20_000);
 
   it("passes with debt, and with the projection behind for a while, not for long", async () => {
     const serial = await usedCard();
     const key = bootstrapKey();
-    await call("PUT", `/v1/cards/${serial}/credits/c1`, {
-      key,
-      body: { amount: "5.00", currency: "EUR", source: "payment" },
-    });
+    const paid = { amount: "5.00", currency: "EUR", source: "payment" };
+    await call("PUT", `/v1/cards/${serial}/credits/c1`, { key, body: paid });
     await send("PUT", serial, "debits/d3", { amount: "8.00", currency: "EUR" });
-    const reversed = await call("POST", `/v1/cards/${serial}/credits/c1/reversals/r1`, {
-      key,
-      body: { reason: "chargeback" },
-    });
+    const body = { reason: "chargeback" };
+    const reversed = await call("POST", `/v1/cards/${serial}/credits/c1/reversals/r1`, { key, body });
     expect(reversed.status, reversed.text).toBe(200);
     await send("POST", serial, "holds/h2/commit", { amount: "0.50" });
     // Not yet told; the alarm is a second away.
@@ -264,19 +257,13 @@ describe("the call", () => {
     } while (cursor !== undefined);
     expect(checked).toBe(all.checked);
     expect(calls).toBe(Math.ceil(all.checked / 2));
-    expect((await reconcile({ batch: 33_000_000 })).body).toEqual({
-      checked: 0,
-      mismatches: [],
-      unreachable: [],
-      nextCursor: null,
-    });
+    const none = { checked: 0, mismatches: [], unreachable: [], nextCursor: null };
+    expect((await reconcile({ batch: 33_000_000 })).body).toEqual(none);
   }, 20_000);
 
   it("is the operator's alone", async () => {
-    expect(await reconcile({}, await createPartnerKey(deck.partner))).toMatchObject({
-      status: 403,
-      body: { code: "insufficient_scope" },
-    });
+    const partners = await reconcile({}, await createPartnerKey(deck.partner));
+    expect(partners).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
     for (const body of [{ limit: 201 }, { limit: 0 }, { batch: 0 }, { cursor: "x" }, { partner: "a" }])
       expect((await reconcile(body)).status, JSON.stringify(body)).toBe(422);
   });

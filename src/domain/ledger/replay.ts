@@ -87,8 +87,9 @@ function isPossible(before: Replay, { type, amountMicros, availableMicros }: Rep
   switch (type) {
     case "first":
       return before.seq === 0 && heldBy === 0 && amountMicros > 0;
-    case "credit":
     case "transfer_in":
+      return before.seq === 0 && heldBy === 0 && amountMicros >= 0;
+    case "credit":
       return heldBy === 0 && amountMicros >= 0;
     case "debit":
     case "late":

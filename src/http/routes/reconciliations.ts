@@ -57,7 +57,10 @@ export function reconciliationRoutes() {
     });
     if (!page.ok) return problem(c, page.error);
     const { items, nextCursor } = page.value;
-    const { checked, mismatches, unreachable } = await reconcileCards({ catalogue, callCard: cards.call }, items);
+    const { checked, mismatches, unreachable } = await reconcileCards(
+      { catalogue, callCard: (call, use) => cards.call(call, use) },
+      items,
+    );
     return c.json({ checked, mismatches: [...mismatches], unreachable: [...unreachable], nextCursor }, 200);
   });
 
