@@ -1,4 +1,3 @@
-/** Topping up with vouchers: two cards, one voucher, every refusal, and the books of all of them. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { bootstrapKey, call } from "../support/api.ts";
 import { createDeck, createBrand, issue, redeem, codesOf, type Deck } from "../support/cards.ts";
@@ -295,7 +294,6 @@ describe("a holder who guesses", () => {
     expect(await topUp(card, "paid", paid.code)).toMatchObject({ status: 200, body: first.body });
     expect(await topUp(other, "t2", voucher().code)).toMatchObject({ status: 200 });
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + DAY_MS + 1000 });
-    // Access tokens live for minutes: the same device redeems again.
     const later = await holderOf(deck.codes[Number(card.serial.slice(7)) - 1]);
     expect(await topUp(later, "good", good.code)).toMatchObject({ status: 200 });
   });
