@@ -22,6 +22,8 @@ export type Access = {
   readonly stored: () => StoredSession | null;
   readonly keep: (tokens: Tokens, branding: Branding | null) => void;
   readonly forget: () => void;
+  /** A valid access token, renewed when need be. */
+  readonly token: () => Promise<Result<string, Problem>>;
   /** Calls with a valid token. A refusal that ends the session has dropped it already. */
   readonly call: (request: Call) => Promise<Result<unknown, Problem>>;
 };
@@ -76,5 +78,5 @@ export function createAccess({ send, store, now, exclusively }: AccessDeps): Acc
       access = null;
     }
   };
-  return { stored, keep, forget, call };
+  return { stored, keep, forget, token: validToken, call };
 }

@@ -6,10 +6,11 @@ import { button, focusOn, h } from "./dom.ts";
 import { deviceNameOf } from "./format.ts";
 import { endsSession } from "./access.ts";
 import { type CardView, createSession } from "./session.ts";
+import { type Live, openLive } from "./live.ts";
 import { reliableStore, SESSION_KEY } from "./stored.ts";
 import { TEXTS } from "./texts.ts";
 import { applyBrand } from "./views/brand.ts";
-import { showCard } from "./views/card.ts";
+import { showCard, type ShownCard } from "./views/card.ts";
 import { showEnter } from "./views/enter.ts";
 import { problemView } from "./views/problem.ts";
 
@@ -32,12 +33,43 @@ function main(): HTMLElement {
   return element;
 }
 
-/** Looks at the card again; does nothing while no card is shown. */
-let lookAgain: () => void = () => undefined;
+/** The card on the page, and what the service says about it while somebody looks. */
+let shown: ShownCard | null = null;
+let live: Live | null = null;
 let shownAtMs = 0;
 
+function leaveCard(): void {
+  live?.close();
+  [shown, live] = [null, null];
+}
+
+function listen(): void {
+  live?.close();
+  live = openLive({
+    open: (path, protocols, { said, ended }) => {
+      // On this origin: `http` becomes `ws`, `https` `wss`.
+      const socket = new WebSocket(new URL(path, location.origin.replace(/^http/, "ws")), protocols);
+      socket.addEventListener("message", ({ data }) => said(data));
+      socket.addEventListener("close", ({ code }) => ended(code));
+      const close = () => socket.close();
+      // Closed before it is open, the browser would call it a failure.
+      return {
+        close: () => (socket.readyState === WebSocket.CONNECTING ? socket.addEventListener("open", close) : close()),
+      };
+    },
+    token: session.token,
+    later: (task, ms) => {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    },
+    random: Math.random,
+    onCard: (now) => shown?.update(now),
+    onSignedOut: () => shown?.lookAgain(),
+  });
+}
+
 function enter({ code = "", notice = null as string | null } = {}): void {
-  lookAgain = () => undefined;
+  leaveCard();
   const stored = session.stored();
   applyBrand(stored?.branding ?? null, locales);
   showEnter(main(), {
@@ -55,7 +87,8 @@ function enter({ code = "", notice = null as string | null } = {}): void {
 function card(view: CardView, isNew: boolean): void {
   applyBrand(view.branding, locales);
   shownAtMs = Date.now();
-  lookAgain = showCard(main(), {
+  leaveCard();
+  shown = showCard(main(), {
     view,
     session,
     locales,
@@ -64,10 +97,11 @@ function card(view: CardView, isNew: boolean): void {
     onAnother: () => enter(),
     onReplaced: () => void restore(),
   });
+  if (document.visibilityState === "visible") listen();
 }
 
 async function restore(): Promise<void> {
-  lookAgain = () => undefined;
+  leaveCard();
   applyBrand(session.stored()?.branding ?? null, locales);
   main().replaceChildren(h("h1", {}, TEXTS.restore.heading), h("p", { role: "status" }, TEXTS.restore.busy));
   const answer = await session.restore();
@@ -111,9 +145,13 @@ addEventListener("storage", ({ key, newValue }) => {
   if (key === SESSION_KEY && newValue === null) enter({ notice: TEXTS.restore.leftElsewhere });
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState !== "visible" || Date.now() - shownAtMs < LOOK_AGAIN_AFTER_MS) return;
+  if (!shown) return;
+  if (document.visibilityState !== "visible") return live?.close();
+  listen();
+  // The live channel may not come through here, such as behind some proxies.
+  if (Date.now() - shownAtMs < LOOK_AGAIN_AFTER_MS) return;
   shownAtMs = Date.now();
-  lookAgain();
+  shown.lookAgain();
 });
 
 start();

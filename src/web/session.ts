@@ -65,6 +65,12 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     return answer.error.code === "card_expired" ? ok(null) : answer;
   }
 
+  /** For the live channel; null = none can be had now. */
+  async function token(): Promise<string | null> {
+    const valid = await access.token();
+    return valid.ok ? valid.value : null;
+  }
+
   async function restore(): Promise<Result<CardView, Problem>> {
     const [seen, sip] = await Promise.all([look(), renewSip()]);
     if (!seen.ok) return seen;
@@ -79,7 +85,7 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     return ok(null);
   }
 
-  return { redeem, restore, look, renewSip, signOut, stored };
+  return { redeem, restore, look, renewSip, signOut, stored, token };
 }
 
 export type Session = ReturnType<typeof createSession>;

@@ -121,6 +121,41 @@ describe("a card", () => {
     await leave();
   });
 
+  it("moves by itself when the service says so, also after a reload, and says why it is blocked", async () => {
+    const { page, leave } = await go();
+    await page.goto(`${product.url}/#${freshCode()}`);
+    await page.getByRole("button", { name: "Set up this card" }).click();
+    await page.locator(BALANCE).waitFor();
+    const serial =
+      (await page
+        .getByText(/^\d{6}-\d{7}$/)
+        .first()
+        .textContent()) ?? "";
+    const operator = async (method: string, path: string, body: object) => {
+      const headers = { Authorization: `Bearer ${product.adminKey}`, "Content-Type": "application/json" };
+      const answer = await fetch(`${product.url}/v1/cards/${serial}${path}`, {
+        method,
+        headers,
+        body: JSON.stringify(body),
+      });
+      expect(answer.status).toBe(200);
+    };
+    const credit = (id: string) =>
+      operator("PUT", `/credits/${id}`, { amount: "1.00", currency: "EUR", source: "goodwill" });
+    await credit("c1");
+    await page.locator(BALANCE).getByText("€11.00").waitFor({ timeout: 2000 });
+    await page.reload();
+    await page.locator(BALANCE).waitFor();
+    await credit("c2");
+    await page.locator(BALANCE).getByText("€12.00").waitFor({ timeout: 2000 });
+    await operator("PATCH", "", { action: "block", reason: "test" });
+    await page.getByRole("alert").getByText("The card is blocked").waitFor({ timeout: 3000 });
+    await page.locator(BALANCE).waitFor();
+    await operator("PATCH", "", { action: "unblock", reason: "test" });
+    await page.getByRole("alert").getByText("The card is blocked").waitFor({ state: "detached", timeout: 3000 });
+    await leave();
+  });
+
   it("says so and asks for the code when its session is no longer accepted", async () => {
     const { page, leave } = await go();
     await page.goto(product.url);

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
-export type Product = { readonly url: string; readonly codes: readonly string[]; readonly stop: () => Promise<void> };
+type Demo = { readonly url: string; readonly codes: readonly string[]; readonly adminKey: string };
+export type Product = Demo & { readonly stop: () => Promise<void> };
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -27,10 +28,11 @@ export async function startProduct(): Promise<Product> {
     env: { ...process.env, PORT: String(await freePort()), RINGFARE_STATE: state },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const { url, codes } = await demoLine(child);
+  const { url, codes, adminKey } = await demoLine(child);
   return {
     url,
     codes,
+    adminKey,
     stop: async () => {
       const ended = new Promise((resolve) => {
         child.once("exit", resolve);
@@ -42,7 +44,7 @@ export async function startProduct(): Promise<Product> {
   };
 }
 
-async function demoLine({ stdout }: ChildProcess): Promise<{ url: string; codes: string[] }> {
+async function demoLine({ stdout }: ChildProcess): Promise<Demo> {
   if (!stdout) throw new Error("no output");
   for await (const line of createInterface({ input: stdout }))
     if (line.startsWith("demo ")) return JSON.parse(line.slice("demo ".length));

@@ -24,8 +24,14 @@ export type CardOptions = {
   readonly onReplaced: () => void;
 };
 
-/** Returns a refresh for when the page comes back to the front. */
-export function showCard(main: HTMLElement, options: CardOptions): () => void {
+export type ShownCard = {
+  /** Asks the service: for when the page comes back to the front. */
+  readonly lookAgain: () => void;
+  /** The service said by itself what the card is now. */
+  readonly update: (card: CardFacts) => void;
+};
+
+export function showCard(main: HTMLElement, options: CardOptions): ShownCard {
   const { session, locales, view } = options;
   document.title = T.documentTitle(view.branding?.name ?? TEXTS.plainName);
   const heading = h("h1", {}, T.heading);
@@ -35,10 +41,12 @@ export function showCard(main: HTMLElement, options: CardOptions): () => void {
   const refresh = button(T.refresh, "quiet", () => void look(true));
 
   const fill = (card: CardFacts) => facts.replaceChildren(...cardFacts(card, locales));
+  let updates = 0;
   const look = async (isAsked: boolean) => {
     if (isBusy(refresh)) return;
     problem.clear();
     setBusy(refresh, T.refreshing, true);
+    const before = updates;
     const answer = await session.look();
     setBusy(refresh, T.refresh, false);
     if (!answer.ok) {
@@ -48,8 +56,8 @@ export function showCard(main: HTMLElement, options: CardOptions): () => void {
     }
     const { card } = answer.value;
     if (card.serial !== view.card.serial) return options.onReplaced();
-    fill(card);
-    if (card.status === "expired") showCalling({ ...view, card, sip: null });
+    // What the service said meanwhile is newer than an answer that was under way.
+    if (updates === before) show(card);
     if (isAsked) announce(T.refreshed(moneyOf(card, card.balance.available, locales)));
   };
   const renew = async () => {
@@ -60,6 +68,19 @@ export function showCard(main: HTMLElement, options: CardOptions): () => void {
   const showCalling = ({ card, sip }: CardView) => {
     const onGone = () => showCalling({ ...view, card, sip: null });
     calling.replaceChildren(sip ? sipSection({ account: sip, locales, renew, onGone }) : noCalls(card));
+  };
+
+  const show = (card: CardFacts) => {
+    fill(card);
+    if (card.status === "expired") showCalling({ ...view, card, sip: null });
+  };
+  const update = (card: CardFacts) => {
+    updates += 1;
+    if (card.serial !== view.card.serial) return options.onReplaced();
+    show(card);
+    // Why a card cannot be used is in the refusal, and so is the way out.
+    if (card.status !== "active" && card.status !== "expired") void look(true);
+    else if (!isBusy(refresh)) problem.clear();
   };
 
   fill(view.card);
@@ -73,7 +94,7 @@ export function showCard(main: HTMLElement, options: CardOptions): () => void {
   );
   focusOn(heading);
   if (options.isNew) announce(T.ready);
-  return () => void look(false);
+  return { lookAgain: () => void look(false), update };
 }
 
 const moneyOf = (card: CardFacts, amount: string, locales: readonly string[]) =>
