@@ -49,19 +49,20 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
 
   async redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>> {
     return this.#inTurn(call, (turn) => {
-      const seated = this.#devices(turn).filter(({ status }) => status === "active");
+      const all = this.#devices(turn);
+      const seated = all.filter(({ status }) => status === "active");
       const known = seated.find(({ idHash }) => idHash === device.idHash);
       const code = refusalOf(turn.state, known ? "redeem_own" : "redeem", turn.nowMs);
       if (code) return err(refuse(code));
-      if (known) return ok(this.#redeemAgain(turn, known));
+      if (known) return ok(this.#redeemAgain(turn, all, known));
       if (firstUseIsPaused(turn.state, call)) return err(refuse("batch_paused"));
       return seated.length >= turn.state.maxDevices ? err(refuse("card_in_use")) : this.#bind(turn, device);
     });
   }
 
   /** The same device: same card, same newest refresh token, nothing written while its family lives. */
-  #redeemAgain(turn: Turn, known: Device): Redeemed {
-    if (familyIsLive(known, turn.nowMs)) return this.#redeemed(turn.state, known, turn.nowMs);
+  #redeemAgain(turn: Turn, all: readonly Device[], known: Device): Redeemed {
+    if (familyIsLive(known, turn.nowMs)) return redeemedView(turn.state, all, known, turn.nowMs);
     const device = nextFamily(known, turn.nowMs);
     this.#store.saveDevice(device);
     return this.#redeemed(turn.state, device, turn.nowMs);
@@ -136,6 +137,8 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       const isPinned =
         decision.ok || (turn.state.firstUsedAtMs !== null && PINNED_STATUSES.has(PROBLEMS[decision.error.code].status));
       if (isPinned) this.#store.pin(command.type, command.id, outcome);
+      // Only a new refusal can make the kept ones too many.
+      if (isPinned && !decision.ok) this.#store.forgetOldRefusals(turn.nowMs);
       return decision.ok ? ok(moneyOutcome(command, outcome, false)) : decision;
     });
   }
@@ -192,7 +195,6 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       return;
     }
     this.#store.setProjectedVersion(state.version);
-    this.#store.forgetOldRefusals(nowMs);
   }
 
   /** One transaction: load, obey the newest standing, work. A card whose books do not add up answers nothing else. */
