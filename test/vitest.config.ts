@@ -1,10 +1,12 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { reporting } from "./reporters.ts";
 import { testBindings } from "./support/bindings.ts";
 
 /** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
 export default defineConfig({
   test: {
+    ...reporting,
     projects: [
       { test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node" } },
       {
