@@ -36,24 +36,7 @@ export type Signing = {
 };
 
 export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signingKeys" | "publicOrigin">): Signing {
-  const privateKeys = new Map<string, JoseKey>();
-  const publicKeys = new Map<string, JoseKey>();
-
-  async function signer(nowMs: number): Promise<{ kid: string; key: JoseKey }> {
-    const current = signingKeys.find(({ signFromMs }) => signFromMs <= nowMs);
-    assert(current !== undefined, "a signing key is in force");
-    const key = privateKeys.get(current.kid) ?? ((await importJWK(current.jwk, ALGORITHM)) as JoseKey);
-    privateKeys.set(current.kid, key);
-    return { kid: current.kid, key };
-  }
-
-  async function verifier(kid: unknown): Promise<JoseKey> {
-    const known = signingKeys.find((candidate) => candidate.kid === kid);
-    if (!known) throw new Error("unknown kid");
-    const key = publicKeys.get(known.kid) ?? ((await importJWK(publicJwk(known), ALGORITHM)) as JoseKey);
-    publicKeys.set(known.kid, key);
-    return key;
-  }
+  const ring = createKeyRing(signingKeys);
 
   const sign = async (
     typ: string,
@@ -61,7 +44,7 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
     nowMs: number,
     lifetimeSeconds: number,
   ): Promise<string> => {
-    const { kid, key } = await signer(nowMs);
+    const { kid, key } = await ring.signer(nowMs);
     const issuedAt = Math.floor(nowMs / SECOND_MS);
     const claims = {
       iss: publicOrigin,
@@ -81,7 +64,7 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
     async verifyAccess(token, nowMs) {
       if (token.length > MAX_TOKEN_LENGTH) return undefined;
       try {
-        const { payload } = await jwtVerify(token, ({ kid }) => verifier(kid), {
+        const { payload } = await jwtVerify(token, ({ kid }) => ring.verifier(kid), {
           algorithms: [ALGORITHM],
           typ: "at+jwt",
           issuer: publicOrigin,
@@ -106,21 +89,45 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
         lifetimeSeconds,
       );
     },
-    jwks: () => ({
-      keys: signingKeys.map((key) => ({
-        ...publicJwk(key),
-        kid: key.kid,
-        use: "sig",
-        alg: ALGORITHM,
-        x5c: [...key.x5c],
-      })),
-    }),
+    jwks: () => ({ keys: signingKeys.map(publishedJwk) }),
     async pem(kid) {
       const known = signingKeys.find((key) => key.kid === kid);
       return known && exportSPKI((await importJWK(publicJwk(known), ALGORITHM, { extractable: true })) as JoseKey);
     },
   };
 }
+
+/** Keys imported once an isolate, at their first use. */
+function createKeyRing(signingKeys: readonly SigningKey[]) {
+  const privateKeys = new Map<string, JoseKey>();
+  const publicKeys = new Map<string, JoseKey>();
+
+  async function signer(nowMs: number): Promise<{ kid: string; key: JoseKey }> {
+    const current = signingKeys.find(({ signFromMs }) => signFromMs <= nowMs);
+    assert(current !== undefined, "a signing key is in force");
+    const key = privateKeys.get(current.kid) ?? ((await importJWK(current.jwk, ALGORITHM)) as JoseKey);
+    privateKeys.set(current.kid, key);
+    return { kid: current.kid, key };
+  }
+
+  async function verifier(kid: unknown): Promise<JoseKey> {
+    const known = signingKeys.find((candidate) => candidate.kid === kid);
+    if (!known) throw new Error("unknown kid");
+    const key = publicKeys.get(known.kid) ?? ((await importJWK(publicJwk(known), ALGORITHM)) as JoseKey);
+    publicKeys.set(known.kid, key);
+    return key;
+  }
+
+  return { signer, verifier };
+}
+
+const publishedJwk = (key: SigningKey) => ({
+  ...publicJwk(key),
+  kid: key.kid,
+  use: "sig",
+  alg: ALGORITHM,
+  x5c: [...key.x5c],
+});
 
 function publicJwk({ jwk }: SigningKey) {
   const { kty, crv, x, y } = jwk;

@@ -35,16 +35,16 @@ export function createCatalogue({ kv, readTerms, readBrand, now, later }: Deps):
     now,
     later,
     newer: newerTerms,
-    get: kv.terms,
-    put: kv.putTerms,
+    get: (batch) => kv.terms(batch),
+    put: (value) => kv.putTerms(value),
     read: readTerms,
   });
   const brands = new Layered<string, Brand>({
     now,
     later,
     newer: newerBrand,
-    get: kv.brand,
-    put: kv.putBrand,
+    get: (id) => kv.brand(id),
+    put: (value) => kv.putBrand(value),
     read: readBrand,
   });
   return {

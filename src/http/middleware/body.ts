@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
+import { joinBytes } from "../../domain/encoding.ts";
 import type { Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { AppEnv } from "../context.ts";
@@ -50,13 +51,7 @@ export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<
     }
     chunks.push(part.value);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return ok(bytes);
+  return ok(joinBytes(chunks));
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

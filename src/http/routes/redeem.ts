@@ -90,7 +90,7 @@ export function redeemRoutes() {
     const { config, services, timings } = c.var;
     const { catalogue, budget, cards } = services;
     const outcome = await redeem(
-      { catalogue, budget, codeKeys: config.codeKeys, callCard: cards.call, mark: timings.mark },
+      { catalogue, budget, cards, codeKeys: config.codeKeys, mark: (step) => timings.mark(step) },
       {
         code,
         device: {
