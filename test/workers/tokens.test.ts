@@ -93,7 +93,7 @@ describe("refresh tokens", () => {
     const { tokens } = await freshCard();
     const body = { grant_type: "refresh_token", refresh_token: tokens.refreshToken, client_id: "x", extra: "y" };
     expect((await call("POST", "/token", { body })).status).toBe(200);
-    const form = `${new URLSearchParams(body)}`;
+    const form = new URLSearchParams(body).toString();
     expect(
       (await call("POST", "/v1/token", { raw: form, headers: { "Content-Type": "application/x-www-form-urlencoded" } }))
         .status,
