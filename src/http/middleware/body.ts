@@ -43,13 +43,18 @@ export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = c.req.raw.body?.getReader();
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    length += part.value.length;
-    if (length > mostBytes) {
-      await reader?.cancel();
-      return tooLarge;
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      length += part.value.length;
+      if (length > mostBytes) {
+        await reader?.cancel();
+        return tooLarge;
+      }
+      chunks.push(part.value);
     }
-    chunks.push(part.value);
+  } catch {
+    // The sender went away or its chunks are malformed: no failure of ours, so no entry in our log.
+    return err({ code: "bad_request", detail: "The body broke off before its end." });
   }
   return ok(joinBytes(chunks));
 }
