@@ -95,9 +95,10 @@ class Layered<K, V> {
   }
 
   async refresh(key: K): Promise<void> {
-    this.#entries.delete(key);
+    // What is remembered stays until there is something newer: it stands in while D1 fails.
     const value = await this.#deps.read(key);
     if (value === undefined) return;
+    this.#entries.delete(key);
     this.#keep(key, value);
     // The copies expire by themselves within minutes, so a KV that fails delays the change and does not lose it.
     await this.#deps.put(value).catch(() => undefined);
