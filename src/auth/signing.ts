@@ -24,13 +24,24 @@ export type SipClaim = {
   readonly lifetimeSeconds: number;
 };
 
+export type PublishedKey = {
+  readonly kty: "EC";
+  readonly crv: "P-256";
+  readonly x: string;
+  readonly y: string;
+  readonly kid: string;
+  readonly use: "sig";
+  readonly alg: "ES256";
+  readonly x5c: string[];
+};
+
 export type Signing = {
   accessToken(claim: AccessClaim, nowMs: number): Promise<string>;
   /** undefined for anything but a live access token of ours; clock skew of 30 s is allowed. */
   verifyAccess(token: string, nowMs: number): Promise<AccessClaim | undefined>;
   sipToken(claim: SipClaim, nowMs: number): Promise<string>;
   /** RFC 7517, with `x5c` for verifiers that read certificates only. */
-  jwks(): { readonly keys: readonly JsonWebKey[] };
+  jwks(): { readonly keys: PublishedKey[] };
   /** SubjectPublicKeyInfo PEM; undefined for an unknown kid. */
   pem(kid: string): Promise<string | undefined>;
 };
@@ -121,7 +132,7 @@ function createKeyRing(signingKeys: readonly SigningKey[]) {
   return { signer, verifier };
 }
 
-const publishedJwk = (key: SigningKey) => ({
+const publishedJwk = (key: SigningKey): PublishedKey => ({
   ...publicJwk(key),
   kid: key.kid,
   use: "sig",
@@ -131,7 +142,7 @@ const publishedJwk = (key: SigningKey) => ({
 
 function publicJwk({ jwk }: SigningKey) {
   const { kty, crv, x, y } = jwk;
-  return { kty, crv, x, y } as { kty: string; crv: string; x: string; y: string };
+  return { kty, crv, x, y } as Pick<PublishedKey, "kty" | "crv" | "x" | "y">;
 }
 
 function readSubject(subject: unknown, family: unknown): AccessClaim | undefined {

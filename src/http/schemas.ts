@@ -98,7 +98,8 @@ export function answers<const S extends number, T extends Schema>(
 
 export function refusals(codes: readonly ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  for (const code of new Set(codes))
+    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
   return Object.fromEntries(
     Array.from(byStatus, ([status, group]) => [
       status,
@@ -109,6 +110,9 @@ export function refusals(codes: readonly ProblemCode[]) {
     ]),
   );
 }
+
+/** What every JSON body may be refused for before it is looked at. */
+export const BODY_REFUSALS = ["bad_request", "payload_too_large", "unsupported_media_type"] as const;
 
 export const jsonBody = <T extends Schema>(schema: T) => ({
   body: { required: true, content: { "application/json": { schema } } },

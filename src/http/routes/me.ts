@@ -46,6 +46,7 @@ const common = { tags: ["Card holder"], ...asHolder };
 const meRoute = createRoute({
   method: "get",
   path: "/v1/me",
+  operationId: "readMe",
   summary: "The card now",
   ...common,
   responses: {
@@ -57,6 +58,7 @@ const meRoute = createRoute({
 const postingsRoute = createRoute({
   method: "get",
   path: "/v1/me/postings",
+  operationId: "listMyPostings",
   summary: "Statement, newest first",
   ...common,
   request: { query: z.strictObject(listQuery) },
@@ -66,6 +68,7 @@ const postingsRoute = createRoute({
 const credentialsRoute = createRoute({
   method: "post",
   path: "/v1/me/sip-credentials",
+  operationId: "makeSipCredentials",
   summary: "Fresh SIP and TURN credentials",
   description: "Older ones stay valid until they expire, so a running call is not cut.",
   ...common,
@@ -75,6 +78,7 @@ const credentialsRoute = createRoute({
 const signOutRoute = createRoute({
   method: "delete",
   path: "/v1/me/device",
+  operationId: "signOutDevice",
   summary: "Sign this device out",
   description:
     "Its tokens end at once and its place on the card is free. SIP credentials at a registrar end when they expire.",

@@ -56,6 +56,7 @@ const redeemRoute = createRoute({
   method: "post",
   path: "/v1/redeem",
   tags: ["Card holder"],
+  operationId: "redeemCode",
   summary: "Redeem a code",
   description: "Sets a device up with a card. Safe to repeat with the same device: the same card, no further effect.",
   request: jsonBody(redeemBody),

@@ -12,6 +12,8 @@ import { tokensFor } from "../wire/tokens.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 
+const FORM_REFUSALS = ["payload_too_large", "unsupported_media_type", "try_again"] as const;
+
 const tokenRequest = z
   .object({ grant_type: z.literal("refresh_token"), refresh_token: z.string(), client_id: z.string().optional() })
   .openapi("TokenRequest");
@@ -35,6 +37,7 @@ const tokenRoute = (path: "/v1/token" | "/token") =>
     method: "post",
     path,
     tags: ["Card holder"],
+    operationId: path === "/token" ? "refreshTokensAlias" : "refreshTokens",
     summary: path === "/token" ? "Refresh tokens (alias)" : "Refresh tokens",
     description:
       "Each refresh answers the next refresh token. A lost answer may be asked for again with the same token until the new one is used and 10 s after; anything older ends the family.",
@@ -47,7 +50,8 @@ const tokenRoute = (path: "/v1/token" | "/token") =>
         "card_blocked",
         "card_recalled",
         "card_closed",
-        "try_again",
+        "card_halted",
+        ...FORM_REFUSALS,
       ]),
     },
   });
@@ -56,9 +60,13 @@ const revokeRoute = createRoute({
   method: "post",
   path: "/v1/revoke",
   tags: ["Card holder"],
+  operationId: "revokeTokens",
   summary: "Revoke a device's tokens",
   description: "RFC 7009: 200 whatever the token was. The device keeps its place on the card and may redeem again.",
-  responses: { 200: { description: "Revoked, or nothing to revoke" }, ...refusals(["invalid_request", "try_again"]) },
+  responses: {
+    200: { description: "Revoked, or nothing to revoke" },
+    ...refusals(["invalid_request", ...FORM_REFUSALS]),
+  },
 });
 
 export function tokenRoutes() {
