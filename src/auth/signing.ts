@@ -103,7 +103,7 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
     jwks: () => ({ keys: signingKeys.map(publishedJwk) }),
     async pem(kid) {
       const known = signingKeys.find((key) => key.kid === kid);
-      return known && exportSPKI((await importJWK(publicJwk(known), ALGORITHM, { extractable: true })) as JoseKey);
+      return known && exportSPKI(await importJWK(publicJwk(known), ALGORITHM, { extractable: true }));
     },
   };
 }
@@ -124,7 +124,7 @@ function createKeyRing(signingKeys: readonly SigningKey[]) {
   async function verifier(kid: unknown): Promise<JoseKey> {
     const known = signingKeys.find((candidate) => candidate.kid === kid);
     if (!known) throw new Error("unknown kid");
-    const key = publicKeys.get(known.kid) ?? ((await importJWK(publicJwk(known), ALGORITHM)) as JoseKey);
+    const key = publicKeys.get(known.kid) ?? (await importJWK(publicJwk(known), ALGORITHM));
     publicKeys.set(known.kid, key);
     return key;
   }
