@@ -66,7 +66,14 @@ export const recordOf = <V extends z.ZodType>(key: z.ZodType<string, string>, va
 /** For values zod has checked already. */
 export const microsOf = (text: string): number => parseAmount(text) ?? 0;
 
-export const limitQuery = z.coerce.number().int().min(1).max(200).default(50);
+/** A whole number in a query, in its plain spelling only: `1e3`, `0x10` and ` 5` are no numbers here either. */
+export const queryInteger = (least: number, most: number) =>
+  z.preprocess(
+    (text) => (typeof text === "string" && /^(?:0|[1-9]\d{0,15})$/.test(text) ? Number(text) : text),
+    z.number("A whole number in digits.").int().min(least).max(most),
+  );
+
+export const limitQuery = queryInteger(1, 200).default(50);
 
 export const problemSchema = z
   .object({

@@ -15,7 +15,7 @@ import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { etagOf, matchesEtag } from "../etag.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, BODY_REFUSALS, jsonBody } from "../schemas.ts";
+import { answers, BODY_REFUSALS, jsonBody, queryInteger } from "../schemas.ts";
 import { brandingSchema, brandingWire } from "../wire/branding.ts";
 
 const tags = ["Brands"];
@@ -75,7 +75,7 @@ const manifest = createRoute({
   description: "For apps, without a key. `version` asks for an older one.",
   request: {
     params,
-    query: z.strictObject({ version: z.coerce.number().pipe(versionNumber).optional() }),
+    query: z.strictObject({ version: queryInteger(1, Number.MAX_SAFE_INTEGER).optional() }),
     headers: z.object({ "if-none-match": z.string().optional() }),
   },
   responses: {

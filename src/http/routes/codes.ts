@@ -11,12 +11,12 @@ import { readTouchedCards } from "../../storage/touched-cards.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { refusals, visibleText } from "../schemas.ts";
+import { queryInteger, refusals, visibleText } from "../schemas.ts";
 import { batchNumber } from "./batches.ts";
 
 const NO_CARDS: ReadonlySet<number> = new Set();
 
-const card = z.coerce.number().int().min(1).max(MAX_CARD_NUMBER);
+const card = queryInteger(1, MAX_CARD_NUMBER);
 const row = z.object({ serial: z.string(), code: z.string(), link: z.string() });
 const text = (description: string) => ({ schema: z.string().openapi({ description }) });
 
