@@ -10,5 +10,7 @@ export const etagOf = async (text: string): Promise<string> => `"${await sha256H
 export const matchesEtag = (header: string | undefined, etag: string): boolean =>
   (header ?? "")
     .split(",")
-    .map((tag) => tag.trim().replace(/^W\//, ""))
-    .some((tag) => tag === "*" || tag === etag);
+    .map((tag) => opaque(tag.trim()))
+    .some((tag) => tag === "*" || tag === opaque(etag));
+
+const opaque = (tag: string): string => tag.replace(/^W\//, "");

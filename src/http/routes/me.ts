@@ -5,6 +5,7 @@ import { toRfc3339 } from "../../domain/time.ts";
 import { brandOf } from "../../services/redeem.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
+import { matchesEtag } from "../etag.ts";
 import { asHolder } from "../middleware/holder.ts";
 import { problem } from "../problem.ts";
 import { answers, refusals } from "../schemas.ts";
@@ -101,7 +102,7 @@ export function meRoutes() {
     const etag = `W/"${view.version}.${view.status}.${brand.version}.${claim.device}"`;
     c.header("ETag", etag);
     c.header("Cache-Control", "private, no-cache");
-    if (c.req.header("If-None-Match") === etag) return c.body(null, 304);
+    if (matchesEtag(c.req.header("If-None-Match"), etag)) return c.body(null, 304);
     const me = {
       card: holderCardWire(call, view, claim.device),
       balance: shortBalanceWire(view.balance, view.currency),
