@@ -61,6 +61,17 @@ describe("refresh tokens", () => {
     expect((await refresh(newest)).status).toBe(400);
   });
 
+  it("are not called invalid while the card cannot answer: libraries would throw them away", async () => {
+    const { tokens } = await freshCard();
+    const halted = { refresh: async () => ({ ok: false, error: { code: "card_halted" } }) };
+    const spy = vi.spyOn(env.CARDS, "getByName").mockReturnValue(halted as never);
+    const answer = await refresh(tokens.refreshToken);
+    spy.mockRestore();
+    expect([answer.status, answer.body.code]).toEqual([503, "card_halted"]);
+    expect(answer.body.error).toBe("temporarily_unavailable");
+    expect((await refresh(tokens.refreshToken)).status).toBe(200);
+  });
+
   it("die ninety days after their last use", async () => {
     const { tokens } = await freshCard();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 91 * 86_400_000 });

@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { ACCESS_TOKEN_SECONDS } from "../../auth/signing.ts";
-import { refuse, type Refusal } from "../../domain/errors.ts";
+import { type ProblemCode, PROBLEMS, refuse, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { cardCall } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
@@ -159,7 +159,11 @@ function parseJson(text: string): unknown {
 
 /** OAuth clients read `error` and `error_description` (RFC 6749 section 5.2); the rest of the product reads the problem. */
 function oauthProblem(c: Context<AppEnv>, refusal: Refusal): Response {
-  const oauthErrors = ["invalid_request", "invalid_grant", "unsupported_grant_type"];
-  const error = oauthErrors.includes(refusal.code) ? refusal.code : "invalid_grant";
-  return problem(c, refusal, { error, error_description: refusal.detail ?? refusal.code });
+  return problem(c, refusal, { error: oauthError(refusal.code), error_description: refusal.detail ?? refusal.code });
+}
+
+/** Libraries throw a refresh token away at `invalid_grant`, so a fault of ours must not be called that. */
+function oauthError(code: ProblemCode): string {
+  if (["invalid_request", "invalid_grant", "unsupported_grant_type"].includes(code)) return code;
+  return PROBLEMS[code].status >= 500 ? "temporarily_unavailable" : "invalid_grant";
 }
