@@ -82,7 +82,7 @@ describe("/v1/me", () => {
     await act("block");
     expect((await me(tokens.accessToken)).body).toMatchObject({ code: "card_blocked", status: 403 });
     const blocked = await refresh(tokens.refreshToken);
-    expect([blocked.status, blocked.body.code, blocked.body.error]).toEqual([403, "card_blocked", "invalid_grant"]);
+    expect([blocked.status, blocked.body.code, blocked.body.error]).toEqual([403, "card_blocked", "access_denied"]);
     await act("unblock");
     expect((await me(tokens.accessToken)).status).toBe(200);
   });

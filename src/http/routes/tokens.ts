@@ -162,8 +162,9 @@ function oauthProblem(c: Context<AppEnv>, refusal: Refusal): Response {
   return problem(c, refusal, { error: oauthError(refusal.code), error_description: refusal.detail ?? refusal.code });
 }
 
-/** Libraries throw a refresh token away at `invalid_grant`, so a fault of ours must not be called that. */
+/** Libraries throw a refresh token away at `invalid_grant`: a fault of ours or a block, which both end, are not called that. */
 function oauthError(code: ProblemCode): string {
   if (["invalid_request", "invalid_grant", "unsupported_grant_type"].includes(code)) return code;
+  if (code === "card_blocked") return "access_denied";
   return PROBLEMS[code].status >= 500 ? "temporarily_unavailable" : "invalid_grant";
 }
