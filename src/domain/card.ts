@@ -114,4 +114,6 @@ export const firstUseIsPaused = (state: CardState, call: CardCall): boolean =>
 
 /** What people are shown: an untouched card as if it held its face value, a touched one by its books. */
 export const shownBalance = (state: CardState): Balance =>
-  state.firstUsedAtMs === null ? { ...state.balance, credits: state.faceValueMicros, available: state.faceValueMicros } : state.balance;
+  state.firstUsedAtMs === null
+    ? { ...state.balance, credits: state.faceValueMicros, available: state.faceValueMicros }
+    : state.balance;
