@@ -1,7 +1,7 @@
 /** The whole HTTP surface in one screen: middleware in order, then every route. */
-import { cors } from "hono/cors";
 import { createRouter } from "./http/context.ts";
 import { boundedBody } from "./http/middleware/body.ts";
+import { anyOrigin } from "./http/middleware/cors.ts";
 import { notFound, onError } from "./http/middleware/errors.ts";
 import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
 import { batchRoutes } from "./http/routes/batches.ts";
@@ -25,13 +25,6 @@ import { tokenRoutes } from "./http/routes/tokens.ts";
 import { topUpRoutes } from "./http/routes/top-ups.ts";
 import { trunkRoutes } from "./http/routes/trunks.ts";
 import { wellKnownRoutes } from "./http/routes/well-known.ts";
-
-const anyOrigin = cors({
-  origin: "*",
-  allowHeaders: ["Authorization", "Content-Type", "If-None-Match"],
-  exposeHeaders: ["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
-  maxAge: 86_400,
-});
 
 /** Called by apps from any origin, without cookies; nothing else answers cross-origin. */
 const CROSS_ORIGIN_PATHS = [

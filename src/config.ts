@@ -115,7 +115,7 @@ function namesWith(env: Readonly<Record<string, unknown>>, prefix: string): stri
   const suffix = (name: string) => name.slice(prefix.length);
   return Object.keys(env)
     .filter((name) => name.startsWith(prefix))
-    .sort((a, b) => Number(suffix(b)) - Number(suffix(a)));
+    .toSorted((a, b) => Number(suffix(b)) - Number(suffix(a)));
 }
 
 function readRing(
@@ -165,7 +165,7 @@ function readSigningKeys(env: Readonly<Record<string, unknown>>, problems: strin
       problems.push(`${name} must be JSON with a P-256 private jwk, x5c and signFrom`);
       return [];
     })
-    .sort((a, b) => b.signFromMs - a.signFromMs);
+    .toSorted((a, b) => b.signFromMs - a.signFromMs);
 }
 
 function parseJson(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { reporting } from "./reporters.ts";
 import { testBindings } from "./support/bindings.ts";
 
 /** How much the model tests run (`npm run test:soak`: fifty times as much), and from which seed. */
@@ -8,12 +9,23 @@ const provide = {
   modelSeed: Number(process.env["MODEL_SEED"] ?? Date.now() % 2 ** 31),
 };
 
+/** A test says what happens, not how fast: on a busy machine everything takes longer and is still right. */
+const PATIENCE_MS = 60_000;
+
 /** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
 export default defineConfig({
   test: {
+    ...reporting,
     projects: [
       {
-        test: { name: "unit", root: import.meta.dirname, include: ["unit/**/*.test.ts"], environment: "node", provide },
+        test: {
+          name: "unit",
+          root: import.meta.dirname,
+          include: ["unit/**/*.test.ts"],
+          environment: "node",
+          testTimeout: PATIENCE_MS,
+          provide,
+        },
       },
       {
         test: {
@@ -21,7 +33,7 @@ export default defineConfig({
           root: import.meta.dirname,
           include: ["e2e/**/*.test.ts"],
           environment: "node",
-          testTimeout: 20_000,
+          testTimeout: PATIENCE_MS,
           provide,
         },
       },
@@ -42,6 +54,7 @@ export default defineConfig({
           root: import.meta.dirname,
           include: ["workers/**/*.test.ts"],
           setupFiles: ["support/setup-workers.ts"],
+          testTimeout: PATIENCE_MS,
           provide,
         },
       },

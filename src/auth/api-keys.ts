@@ -2,7 +2,8 @@
  * API keys: `rf_<id>_<secret><checksum>`. 160 random bits, so a plain SHA-256 is what is stored.
  * The checksum lets scanners and this code tell a mistyped key without a look-up; it protects nothing.
  */
-import { toBase32Lower, toHex } from "./encoding.ts";
+import { toBase32Lower } from "../domain/encoding.ts";
+import { sha256, sha256Hex } from "./sha256.ts";
 
 const ID_BYTES = 8;
 const SECRET_BYTES = 20;
@@ -26,12 +27,7 @@ export async function apiKeyId(key: string): Promise<string | undefined> {
   return match && (await checksum(id, secret)) === sum ? id : undefined;
 }
 
-export async function hashApiKey(key: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
-  return toHex(new Uint8Array(digest));
-}
+export const hashApiKey = (key: string): Promise<string> => sha256Hex(key);
 
-async function checksum(id: string, secret: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`rf checksum ${id} ${secret}`));
-  return toBase32Lower(new Uint8Array(digest)).slice(0, CHECKSUM_LENGTH);
-}
+const checksum = async (id: string, secret: string): Promise<string> =>
+  toBase32Lower(await sha256(`rf checksum ${id} ${secret}`)).slice(0, CHECKSUM_LENGTH);

@@ -4,8 +4,9 @@
  */
 import type { SecretKey } from "../config.ts";
 import type { Generation } from "../domain/card-calls.ts";
+import { fromBase64Url, joinBytes, toBase64Url } from "../domain/encoding.ts";
 import { MAX_BATCH_NUMBER, MAX_CARD_NUMBER, type CardRef } from "../domain/serial.ts";
-import { fromBase64Url, toBase64Url } from "./encoding.ts";
+import { hmac, hmacKey } from "./hmac.ts";
 
 export type RefreshClaim = CardRef & Generation;
 
@@ -27,14 +28,9 @@ export function createRefreshTokens(keys: readonly SecretKey[]): RefreshTokens {
   async function mac(id: string, body: Uint8Array): Promise<Uint8Array | undefined> {
     const secret = keys.find((key) => key.id === id);
     if (!secret) return undefined;
-    const key =
-      imported.get(id) ??
-      (await crypto.subtle.importKey("raw", secret.bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]));
+    const key = imported.get(id) ?? (await hmacKey(secret.bytes));
     imported.set(id, key);
-    const input = new Uint8Array(LABEL.length + body.length);
-    input.set(LABEL);
-    input.set(body, LABEL.length);
-    return new Uint8Array(await crypto.subtle.sign("HMAC", key, input));
+    return hmac(key, joinBytes([LABEL, body]));
   }
 
   return {
@@ -43,10 +39,7 @@ export function createRefreshTokens(keys: readonly SecretKey[]): RefreshTokens {
       const body = encode(Number(id), claim);
       const tag = await mac(id, body);
       if (!tag) throw new Error("no refresh key");
-      const token = new Uint8Array(BODY_BYTES + MAC_BYTES);
-      token.set(body);
-      token.set(tag, BODY_BYTES);
-      return toBase64Url(token);
+      return toBase64Url(joinBytes([body, tag]));
     },
     async open(token) {
       const bytes = token.length <= 128 ? fromBase64Url(token) : undefined;

@@ -5,7 +5,7 @@
  */
 import type { SecretKey } from "../config.ts";
 import { assert } from "../domain/assert.ts";
-import { fromBase64Url, toBase64Url } from "./encoding.ts";
+import { fromBase64Url, toBase64Url } from "../domain/encoding.ts";
 
 /** GCM's own nonce size (NIST SP 800-38D section 8.2); random, far below 2^32 seals under one key. */
 const IV_BYTES = 12;

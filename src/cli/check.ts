@@ -15,6 +15,7 @@ const TSCONFIGS = [
   "test/tsconfig.json",
   "test/unit/tsconfig.json",
   "test/e2e/tsconfig.json",
+  "test/browser/tsconfig.json",
 ];
 
 /** undefined = fine; `note` is shown either way. */

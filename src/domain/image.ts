@@ -4,6 +4,7 @@
  * Pure. Pixels are not decoded: what is stored is served as an image of one fixed type and can run nowhere.
  */
 import { imageSize } from "image-size";
+import { joinBytes } from "./encoding.ts";
 import { err, ok, type Result } from "./result.ts";
 
 export const MAX_IMAGE_BYTES = 512 * 1024;
@@ -35,7 +36,7 @@ export function cleanImage(bytes: Uint8Array): Checked<CleanImage> {
   if (!extension) return err("This is not a PNG, JPEG or WebP image; save the logo as one of these.");
   const parts = COPIERS[extension](bytes);
   if (!parts.ok) return parts;
-  const clean = join(parts.value);
+  const clean = joinBytes(parts.value);
   const size = sizeOf(clean);
   if (!size) return err(`The ${NAMES[extension]} is damaged; save it again.`);
   const { width, height } = size;
@@ -65,16 +66,6 @@ function sizeOf(bytes: Uint8Array): Size | undefined {
   } catch {
     return undefined;
   }
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 // PNG (W3C PNG, third edition): signature, then chunks of length, type, data, CRC.
@@ -228,7 +219,7 @@ function copyWebp(bytes: Uint8Array): Parts {
   const [first] = kept;
   if (!picture || !first || pictures.length > 1) return damaged;
   // A canvas that claims another size than the picture on it would pass one check and show another image.
-  const [canvas, real] = [sizeOf(join(riff([first]))), sizeOf(join(riff([picture])))];
+  const [canvas, real] = [sizeOf(joinBytes(riff([first]))), sizeOf(joinBytes(riff([picture])))];
   if (!canvas || !real || canvas.width !== real.width || canvas.height !== real.height) return damaged;
   return ok(riff(kept));
 }

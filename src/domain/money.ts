@@ -45,8 +45,9 @@ export function formatAmount(micros: number | bigint, currency: string): string 
   const magnitude = value < 0n ? -value : value;
   const units = magnitude / BigInt(MICROS_PER_UNIT);
   const digits = String(magnitude % BigInt(MICROS_PER_UNIT)).padStart(FRACTION_DIGITS, "0");
+  const least = minorDigits(currency);
   let end = FRACTION_DIGITS;
-  while (end > minorDigits(currency) && digits[end - 1] === "0") end -= 1;
+  while (end > least && digits[end - 1] === "0") end -= 1;
   const fraction = digits.slice(0, end);
   return `${value < 0n ? "-" : ""}${units}${fraction === "" ? "" : `.${fraction}`}`;
 }

@@ -8,8 +8,9 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { fromBase64Url, toBase64Url } from "../auth/encoding.ts";
+import { hmac, hmacKey } from "../auth/hmac.ts";
 import type { SecretKey } from "../config.ts";
+import { fromBase64Url, toBase64Url } from "../domain/encoding.ts";
 import { invalidField, type Refusal } from "../domain/errors.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { AppEnv } from "./context.ts";
@@ -105,16 +106,12 @@ const derived = new WeakMap<SecretKey, CryptoKey>();
 async function cursorKey(key: SecretKey): Promise<CryptoKey> {
   const kept = derived.get(key);
   if (kept) return kept;
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const parent = await crypto.subtle.importKey("raw", key.bytes, algorithm, false, ["sign"]);
-  const bytes = await crypto.subtle.sign("HMAC", parent, new TextEncoder().encode(KEY_LABEL));
-  const own = await crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign"]);
+  const own = await hmacKey(await hmac(await hmacKey(key.bytes), KEY_LABEL));
   derived.set(key, own);
   return own;
 }
 
 async function mac(key: SecretKey, binding: string, text: string): Promise<Uint8Array> {
-  const message = new TextEncoder().encode(JSON.stringify([binding, text]));
-  const tag = await crypto.subtle.sign("HMAC", await cursorKey(key), message);
-  return new Uint8Array(tag).slice(0, MAC_BYTES);
+  const tag = await hmac(await cursorKey(key), JSON.stringify([binding, text]));
+  return tag.subarray(0, MAC_BYTES);
 }

@@ -1,17 +1,16 @@
 /** Entity tags (RFC 9110 section 8.8). */
-import { toHex } from "../auth/encoding.ts";
+import { sha256Hex } from "../auth/sha256.ts";
 
 const ETAG_BYTES = 16;
 
 /** A strong tag of exactly these bytes. */
-export async function etagOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return `"${toHex(new Uint8Array(digest, 0, ETAG_BYTES))}"`;
-}
+export const etagOf = async (text: string): Promise<string> => `"${await sha256Hex(text, ETAG_BYTES)}"`;
 
 /** If-None-Match compares weakly (section 13.1.2): proxies weaken the tags of what they compress. */
 export const matchesEtag = (header: string | undefined, etag: string): boolean =>
   (header ?? "")
     .split(",")
-    .map((tag) => tag.trim().replace(/^W\//, ""))
-    .some((tag) => tag === "*" || tag === etag);
+    .map((tag) => opaque(tag.trim()))
+    .some((tag) => tag === "*" || tag === opaque(etag));
+
+const opaque = (tag: string): string => tag.replace(/^W\//, "");

@@ -66,7 +66,14 @@ export const recordOf = <V extends z.ZodType>(key: z.ZodType<string, string>, va
 /** For values zod has checked already. */
 export const microsOf = (text: string): number => parseAmount(text) ?? 0;
 
-export const limitQuery = z.coerce.number().int().min(1).max(200).default(50);
+/** A whole number in a query, in its plain spelling only: `1e3`, `0x10` and ` 5` are no numbers here either. */
+export const queryInteger = (least: number, most: number) =>
+  z.preprocess(
+    (text) => (typeof text === "string" && /^(?:0|[1-9]\d{0,15})$/.test(text) ? Number(text) : text),
+    z.number("A whole number in digits.").int().min(least).max(most),
+  );
+
+export const limitQuery = queryInteger(1, 200).default(50);
 
 export const problemSchema = z
   .object({
@@ -98,7 +105,8 @@ export function answers<const S extends number, T extends Schema>(
 
 export function refusals(codes: readonly ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  for (const code of new Set(codes))
+    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
   return Object.fromEntries(
     Array.from(byStatus, ([status, group]) => [
       status,
@@ -109,6 +117,9 @@ export function refusals(codes: readonly ProblemCode[]) {
     ]),
   );
 }
+
+/** What every JSON body may be refused for before it is looked at. */
+export const BODY_REFUSALS = ["bad_request", "payload_too_large", "unsupported_media_type"] as const;
 
 export const jsonBody = <T extends Schema>(schema: T) => ({
   body: { required: true, content: { "application/json": { schema } } },

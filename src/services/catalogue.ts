@@ -35,16 +35,16 @@ export function createCatalogue({ kv, readTerms, readBrand, now, later }: Deps):
     now,
     later,
     newer: newerTerms,
-    get: kv.terms,
-    put: kv.putTerms,
+    get: (batch) => kv.terms(batch),
+    put: (value) => kv.putTerms(value),
     read: readTerms,
   });
   const brands = new Layered<string, Brand>({
     now,
     later,
     newer: newerBrand,
-    get: kv.brand,
-    put: kv.putBrand,
+    get: (id) => kv.brand(id),
+    put: (value) => kv.putBrand(value),
     read: readBrand,
   });
   return {
@@ -95,9 +95,10 @@ class Layered<K, V> {
   }
 
   async refresh(key: K): Promise<void> {
-    this.#entries.delete(key);
+    // What is remembered stays until there is something newer: it stands in while D1 fails.
     const value = await this.#deps.read(key);
     if (value === undefined) return;
+    this.#entries.delete(key);
     this.#keep(key, value);
     // The copies expire by themselves within minutes, so a KV that fails delays the change and does not lose it.
     await this.#deps.put(value).catch(() => undefined);

@@ -6,8 +6,13 @@ import { decideStanding, type StandingChange } from "../domain/standing.ts";
 import { findBatch, updateStanding, type BatchKey } from "../storage/batches.ts";
 import type { Database } from "../storage/database.ts";
 
-/** Changes of one batch are rare; losing this often means somebody repeats them in a loop. */
-const MAX_TRIES = 8;
+/**
+ * Somebody who recalls the cards of a list one by one, in parallel, must not learn that the others were faster:
+ * every round one of them gets through, and the waits, growing and random, keep them apart.
+ */
+const MAX_TRIES = 40;
+const FIRST_WAIT_MS = 10;
+const LONGEST_WAIT_MS = 250;
 
 type Deps = {
   readonly db: Database;
@@ -27,7 +32,10 @@ export async function changeStanding(
     if (!next.ok) return next;
     const isSame = next.value === found.standing;
     const written = isSame ? found.batch : await updateStanding(db, key.number, next.value);
-    if (!written) continue;
+    if (!written) {
+      await scheduler.wait(Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * (tries + 1)));
+      continue;
+    }
     // A repetition renews the copies too: the first time may have failed between the row and the copies.
     await refreshTerms(key.number);
     return ok(written);

@@ -2,10 +2,10 @@
  * What sets a dialler up: SIP credentials of both kinds, TURN credentials, and where to use them.
  * Short-lived, derived, bound to one device, and never outliving the card. Stores nothing.
  */
-import type { Sealer } from "../auth/sealing.ts";
-import { trunkSecretPlace } from "../auth/sealing.ts";
+import { hmac, hmacKey, type HmacHash } from "../auth/hmac.ts";
+import { trunkSecretPlace, type Sealer } from "../auth/sealing.ts";
 import type { Signing } from "../auth/signing.ts";
-import { toBase64, toHex } from "../auth/encoding.ts";
+import { toBase64, toHex } from "../domain/encoding.ts";
 import type { Profile, Trunk } from "../domain/profile.ts";
 import { SECOND_MS } from "../domain/time.ts";
 
@@ -51,34 +51,15 @@ export type Credentials = { provision(input: ProvisioningInput): Promise<Provisi
 const IDLE_REFRESH_SECONDS = 300;
 const MAX_KEYS = 500;
 
-type HmacHash = "SHA-1" | "SHA-256";
-
 export function createCredentials({ signing, sealer }: { signing: Signing; sealer: Sealer }): Credentials {
-  /** Imported trunk secrets by ciphertext: a rotated secret is another ciphertext, so nothing goes stale. */
-  const keys = new Map<string, CryptoKey>();
-
-  async function hmacKey(trunk: Trunk, field: "digest" | "ice", sealed: string, hash: HmacHash): Promise<CryptoKey> {
-    const name = `${hash} ${sealed}`;
-    const known = keys.get(name);
-    if (known) return known;
-    const secret = await sealer.open(trunkSecretPlace(trunk.id, field), sealed);
-    const key = await crypto.subtle.importKey("raw", new TextEncoder().encode(secret), { name: "HMAC", hash }, false, [
-      "sign",
-    ]);
-    if (keys.size >= MAX_KEYS) keys.clear();
-    keys.set(name, key);
-    return key;
-  }
-
-  const macOf = async (key: CryptoKey, text: string): Promise<string> =>
-    toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text))));
+  const macOf = trunkMacs(sealer);
 
   async function digest(trunk: Trunk, sipUser: string, nowMs: number, lifetimeSeconds: number): Promise<SipCredential> {
     const expiresAtSeconds = Math.floor(nowMs / SECOND_MS) + lifetimeSeconds;
     const username = `${expiresAtSeconds}:${sipUser}@${trunk.domain}`;
     const { mac, algorithm, sealedSecret } = trunk.digest;
-    const key = await hmacKey(trunk, "digest", sealedSecret, mac === "sha1" ? "SHA-1" : "SHA-256");
-    const password = await macOf(key, username);
+    const secret: TrunkSecret = { trunk: trunk.id, field: "digest", sealed: sealedSecret };
+    const password = await macOf(secret, mac === "sha1" ? "SHA-1" : "SHA-256", username);
     // H(A1) of RFC 8760 section 2.4 (RFC 2617 section 3.2.2.2 for MD5): username, realm and password.
     const ha1 = await crypto.subtle.digest(
       algorithm,
@@ -107,8 +88,8 @@ export function createCredentials({ signing, sealer }: { signing: Signing; seale
   async function turn(trunk: Trunk, sipUser: string, nowMs: number, lifetimeSeconds: number): Promise<IceServer[]> {
     if (!trunk.ice) return [];
     const username = `${Math.floor(nowMs / SECOND_MS) + lifetimeSeconds}:${sipUser}`;
-    const key = await hmacKey(trunk, "ice", trunk.ice.sealedSecret, "SHA-1");
-    return [{ urls: trunk.ice.urls, username, credential: await macOf(key, username) }];
+    const secret: TrunkSecret = { trunk: trunk.id, field: "ice", sealed: trunk.ice.sealedSecret };
+    return [{ urls: trunk.ice.urls, username, credential: await macOf(secret, "SHA-1", username) }];
   }
 
   return {
@@ -140,4 +121,25 @@ export function createCredentials({ signing, sealer }: { signing: Signing; seale
       };
     },
   };
+}
+
+type TrunkSecret = { readonly trunk: string; readonly field: "digest" | "ice"; readonly sealed: string };
+type MacOf = (secret: TrunkSecret, hash: HmacHash, text: string) => Promise<string>;
+
+/** HMACs in base64 under the secrets of trunks, which are opened and imported once. */
+function trunkMacs(sealer: Sealer): MacOf {
+  /** By ciphertext: a rotated secret is another ciphertext, so nothing goes stale. */
+  const keys = new Map<string, CryptoKey>();
+
+  async function keyOf({ trunk, field, sealed }: TrunkSecret, hash: HmacHash): Promise<CryptoKey> {
+    const name = `${hash} ${sealed}`;
+    const known = keys.get(name);
+    if (known) return known;
+    const key = await hmacKey(await sealer.open(trunkSecretPlace(trunk, field), sealed), hash);
+    if (keys.size >= MAX_KEYS) keys.clear();
+    keys.set(name, key);
+    return key;
+  }
+
+  return async (secret, hash, text) => toBase64(await hmac(await keyOf(secret, hash), text));
 }

@@ -3,7 +3,7 @@
  * A code that was never issued touches no storage. Of a genuine code the real reason is told.
  */
 import type { CardCall } from "../domain/card.ts";
-import type { CardObject, NewDevice, Redeemed } from "../domain/card-calls.ts";
+import type { NewDevice, Redeemed } from "../domain/card-calls.ts";
 import { readCode, type CodeText } from "../domain/code/read.ts";
 import { unsealCode, type CodeKey } from "../domain/code/seal.ts";
 import { refuse, type ProblemCode, type Refusal } from "../domain/errors.ts";
@@ -11,7 +11,8 @@ import { neutralBrand, type Brand } from "../domain/branding.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { formatSerial } from "../domain/serial.ts";
 import type { CatalogueTerms } from "../domain/terms.ts";
-import { toHex } from "../auth/encoding.ts";
+import { sha256Hex } from "../auth/sha256.ts";
+import type { CardStubs } from "../durable/stubs.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { FailureBudget } from "./failure-budget.ts";
 
@@ -35,7 +36,7 @@ type Deps = {
   readonly codeKeys: readonly CodeKey[];
   readonly catalogue: Catalogue;
   readonly budget: FailureBudget;
-  readonly callCard: <T>(call: CardCall, use: (card: CardObject) => Promise<T>, colo?: string) => Promise<T>;
+  readonly cards: CardStubs;
   /** Names the moment for Server-Timing. */
   readonly mark: (step: string) => void;
 };
@@ -72,7 +73,7 @@ export async function redeem(deps: Deps, input: RedeemInput): Promise<Result<Red
   const { id, ...device } = input.device;
   const idHash = await hashDeviceId(formatSerial({ batch: terms.batch.number, card: call.card }), id);
   const [redeemed, brand] = await Promise.all([
-    deps.callCard(call, (card) => card.redeem(call, { ...device, idHash }), input.colo),
+    deps.cards.call(call, (card) => card.redeem(call, { ...device, idHash }), input.colo),
     brandOf(deps.catalogue, terms),
   ]);
   deps.mark("card");
@@ -122,7 +123,4 @@ export async function brandOf(catalogue: Catalogue, { batch }: CatalogueTerms): 
 }
 
 /** Bound to the card, so that the same app on two cards cannot be recognised from storage. */
-async function hashDeviceId(serial: string, id: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`ringfare device\0${serial}\0${id}`));
-  return toHex(new Uint8Array(digest));
-}
+const hashDeviceId = (serial: string, id: string): Promise<string> => sha256Hex(`ringfare device\0${serial}\0${id}`);

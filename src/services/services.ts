@@ -39,8 +39,9 @@ export function servicesOf(env: Env, config: Config): Services {
   return services;
 }
 
+const now = () => Date.now();
+
 function createServices(env: Env, config: Config): Services {
-  const now = () => Date.now();
   const db = createDatabase(env.DB);
   const sealer = createSealer(config.dataKeys);
   const signing = createSigning(config);

@@ -1,5 +1,5 @@
 /** Brand assets in KV under the hash of their content: what is there never changes, so it may be kept for ever. */
-import { toHex } from "../auth/encoding.ts";
+import { sha256Hex } from "../auth/sha256.ts";
 import type { CleanImage } from "../domain/image.ts";
 import { KV_LIMIT_MS, withTimeLimit } from "./unavailable.ts";
 
@@ -12,8 +12,7 @@ const keyOf = (asset: string): string => `asset/${asset}`;
 
 /** The asset's name: `<sha256 hex>.<extension>`. */
 export async function putAsset(kv: KVNamespace, { bytes, extension }: CleanImage): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  const asset = `${toHex(new Uint8Array(digest))}.${extension}`;
+  const asset = `${await sha256Hex(bytes)}.${extension}`;
   await withTimeLimit("KV put asset", PUT_LIMIT_MS, kv.put(keyOf(asset), bytes));
   return asset;
 }

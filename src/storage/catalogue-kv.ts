@@ -17,13 +17,14 @@ export type CatalogueKv = {
   putBrand(brand: Brand): Promise<void>;
 };
 
+const termsKey = (batch: number) => `terms/1/${batch}`;
+const brandKey = (id: string) => `brand/1/${id}`;
+
 export function createCatalogueKv(kv: KVNamespace): CatalogueKv {
   const get = async <T>(key: string): Promise<T | null> =>
     withTimeLimit("KV get", KV_LIMIT_MS, kv.get<T>(key, { type: "json", cacheTtl: EDGE_TTL_SECONDS }));
   const put = async (key: string, value: unknown): Promise<void> =>
     withTimeLimit("KV put", KV_LIMIT_MS, kv.put(key, JSON.stringify(value), { expirationTtl: COPY_TTL_SECONDS }));
-  const termsKey = (batch: number) => `terms/2/${batch}`;
-  const brandKey = (id: string) => `brand/1/${id}`;
   return {
     terms: (batch) => get<CatalogueTerms>(termsKey(batch)),
     putTerms: (terms) => put(termsKey(terms.batch.number), terms),

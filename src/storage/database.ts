@@ -2,7 +2,7 @@
 import { drizzle, type DrizzleD1Database } from "drizzle-orm/d1";
 import { D1_READ_LIMIT_MS, D1_WRITE_LIMIT_MS, withTimeLimit } from "./unavailable.ts";
 
-export type Db = DrizzleD1Database<Record<string, never>>;
+export type Db = DrizzleD1Database;
 
 export type Database = {
   /** A read on the primary, within the read limit. */

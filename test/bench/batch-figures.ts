@@ -1,12 +1,11 @@
 /** Batches by size: what issuing costs, and what making a million codes takes in time and memory. */
-import { readFile } from "node:fs/promises";
 import { issue, type Bench } from "./catalogue.ts";
 import { median, WrongAnswer } from "./load.ts";
 import type { BenchPlatform } from "./platform.ts";
+import { residentMib } from "./processes.ts";
 
 const MILLION = 1_000_000;
 const SAMPLE_MS = 100;
-const KIB_PER_MIB = 1024;
 
 export type IssueFigures = {
   readonly oneMs: number;
@@ -64,10 +63,12 @@ export type SheetFigures = {
 /** The whole sheet of one batch as NDJSON, every line read, every code remembered. */
 export async function measureSheet(bench: Bench, platform: BenchPlatform, quantity: number): Promise<SheetFigures> {
   const batch = await issue(bench, quantity);
-  const restMib = await residentMib(platform);
+  const restMib = await residentMib(platform.runtimePids);
   let peakMib = restMib;
   const sampler = setInterval(() => {
-    void residentMib(platform).then((now) => (peakMib = now === null ? peakMib : Math.max(peakMib ?? 0, now)));
+    void residentMib(platform.runtimePids).then(
+      (now) => (peakMib = now === null ? peakMib : Math.max(peakMib ?? 0, now)),
+    );
   }, SAMPLE_MS);
   const startedMs = performance.now();
   const seen = new Set<string>();
@@ -92,16 +93,4 @@ export async function measureSheet(bench: Bench, platform: BenchPlatform, quanti
   if (codes !== quantity || seen.size !== quantity)
     throw new WrongAnswer(`codes: asked for ${quantity}, got ${codes}, of them ${seen.size} distinct`);
   return { codes, distinct: seen.size, seconds, perSecond: codes / seconds, restMib, peakMib };
-}
-
-/** Of every process of the runtime together; Linux tells it in /proc. */
-async function residentMib({ runtimePids }: BenchPlatform): Promise<number | null> {
-  const sizes = await Promise.all(
-    runtimePids.map(async (pid) => {
-      const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
-    }),
-  );
-  const kib = sizes.reduce((sum, size) => sum + size, 0);
-  return Number.isNaN(kib) || sizes.length === 0 ? null : kib / KIB_PER_MIB;
 }

@@ -2,7 +2,9 @@
  * The product with slow bindings: every call to an object, KV or D1 takes as long as it would from far away, and is
  * counted. Everything else is the product's own entry.
  * `X-Bench-Isolate: new` gives the request an environment nobody has seen: configuration, imported keys and catalogue
- * are then read as in a new isolate. `GET /bench/rows?serial=` tells how many rows a card's database has written.
+ * are then read as in a new isolate. `GET /bench/rows?serial=` tells how many rows a card's database has written;
+ * `GET /bench/object` waits for one call to an object, as late as the others, and does nothing else; `GET /bench/all` for
+ * one to KV, one to D1 and one to an object. They are the floors.
  */
 import product, { CardAccount as ProductCard } from "../../src/index.ts";
 import { delayed } from "./delayed-bindings.ts";
@@ -15,27 +17,41 @@ export class CardAccount extends ProductCard {
   }
 }
 
-let known: { readonly env: Env; readonly calls: Calls } | undefined;
+type Counting = { benchRowsWritten(): Promise<number> };
+type Slow = { readonly env: Env; readonly calls: Calls };
+let known: Slow | undefined;
+
+const rowsOf = async (env: Env, serial: string): Promise<Response> => {
+  const card = env.CARDS.getByName(serial) as unknown as Counting;
+  return Response.json({ rows: await card.benchRowsWritten() });
+};
+
+async function oneOfEach(env: Env, serial: string): Promise<Response> {
+  await env.BRANDING.get("none");
+  await env.DB.prepare("SELECT 1").first();
+  return rowsOf(env, serial);
+}
+
+/** The answer of `work`, with what was called for it in a header. Requests come one at a time. */
+async function counted({ calls }: Slow, work: () => Response | Promise<Response>): Promise<Response> {
+  const before = { ...calls };
+  const answer = await work();
+  const made = Object.entries(calls).map(([name, count]) => [name, count - before[name as keyof Calls]]);
+  const response = new Response(answer.body, answer);
+  response.headers.set("X-Bench-Calls", JSON.stringify(Object.fromEntries(made)));
+  return response;
+}
 
 export default {
   ...product,
   async fetch(request, env, ctx) {
-    const url = new URL(request.url);
-    if (url.pathname === "/bench/rows") {
-      const stub = env.CARDS.getByName(url.searchParams.get("serial") ?? "") as unknown as {
-        benchRowsWritten(): Promise<number>;
-      };
-      return Response.json({ rows: await stub.benchRowsWritten() });
-    }
+    const { pathname, searchParams } = new URL(request.url);
+    const serial = searchParams.get("serial") ?? "";
+    if (pathname === "/bench/rows") return rowsOf(env, serial);
     if (!known || request.headers.get("X-Bench-Isolate") === "new") known = delayed(env);
-    const { calls, env: slow } = known;
-    const before = { ...calls };
-    const answer = await product.fetch(request, slow, ctx);
-    const counted = Object.fromEntries(
-      Object.entries(calls).map(([name, count]) => [name, count - before[name as keyof Calls]]),
-    );
-    const response = new Response(answer.body, answer);
-    response.headers.set("X-Bench-Calls", JSON.stringify(counted));
-    return response;
+    const { env: slow } = known;
+    if (pathname === "/bench/object") return counted(known, () => rowsOf(slow, serial));
+    if (pathname === "/bench/all") return counted(known, () => oneOfEach(slow, serial));
+    return counted(known, () => product.fetch(request, slow, ctx));
   },
 } satisfies ExportedHandler<Env>;

@@ -1,8 +1,9 @@
 /** The routes that are measured against their floors, each with what it sends. */
 import { randomInt, randomUUID } from "node:crypto";
 import { checkSymbol32, formatCode } from "../../src/domain/code/read.ts";
-import { codesOf, issue, redeemBody, redeemOnce, type Bench } from "./catalogue.ts";
+import { codesOf, issue, makeCatalogue, redeemBody, redeemOnce } from "./catalogue.ts";
 import { WrongAnswer, type Load, type LoadRequest } from "./load.ts";
+import type { BenchPlatform } from "./platform.ts";
 
 /** As many cards as floor objects, so that both sides have as much to keep in memory. */
 const CARDS = 100;
@@ -21,9 +22,14 @@ export const PAIRS: readonly Pair[] = [
 const redeem = (body: unknown): LoadRequest => ({ method: "POST", path: "/v1/redeem", body });
 const floor = (method: LoadRequest["method"], path: string): LoadRequest => ({ method, path });
 
-export type LoadPlan = { readonly floorUrl: string; readonly rounds: number; readonly firstPerRound: number };
+export type Platforms = { readonly product: BenchPlatform; readonly floor: BenchPlatform };
+export type LoadPlan = { readonly rounds: number; readonly firstPerRound: number };
 
-export async function makeLoads(bench: Bench, { floorUrl, rounds, firstPerRound }: LoadPlan): Promise<Load[]> {
+export async function makeLoads(
+  { product: ours, floor: theirs }: Platforms,
+  { rounds, firstPerRound }: LoadPlan,
+): Promise<Load[]> {
+  const bench = await makeCatalogue(ours.url, ours.key);
   const [used, fresh] = [
     await codesOf(bench, await issue(bench, CARDS, "900.00")),
     await codesOf(bench, await issue(bench, firstPerRound * (rounds + 1))),
@@ -37,8 +43,8 @@ export async function makeLoads(bench: Bench, { floorUrl, rounds, firstPerRound 
   const cards = inTurn(used.map(({ serial }) => serial));
   const holder = inTurn(holders);
   const [product, floors] = [
-    { url: bench.url, expectedStatus: 200 },
-    { url: floorUrl, expectedStatus: 200 },
+    { url: ours.url, pids: ours.runtimePids, expectedStatus: 200 },
+    { url: theirs.url, pids: theirs.runtimePids, expectedStatus: 200 },
   ];
   return [
     { ...floors, name: "floor: bare Hono", next: () => floor("GET", "/bare") },

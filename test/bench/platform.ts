@@ -1,9 +1,9 @@
 /** Starts what is measured, each with the same options in a runtime of its own: the product, it with slow bindings, the floors. */
-import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { build } from "esbuild";
 import { bundleWorker, startLocalPlatform, type LocalPlatform } from "../../src/cli/local-platform.ts";
 import { createSecrets } from "../../src/cli/secrets.ts";
+import { freePort } from "../support/free-port.ts";
 
 export type Bundles = { readonly product: string; readonly delayed: string; readonly floor: string };
 export type BenchPlatform = LocalPlatform & { readonly key: string };
@@ -48,15 +48,4 @@ export async function startBench(stateDir: string, folder: string): Promise<Benc
     bundle: folder,
   });
   return { ...platform, key: secrets["ADMIN_API_KEY"] ?? "" };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen({ port: 0, host: "127.0.0.1" }, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

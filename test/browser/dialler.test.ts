@@ -102,7 +102,7 @@ describe("a card", () => {
     const other = await go();
     await other.page.goto(`${product.url}/#${code}`);
     await other.page.getByRole("button", { name: "Set up this card" }).click();
-    expect(await other.page.getByRole("alert").textContent()).toContain("set up on another device");
+    await other.page.getByRole("alert").filter({ hasText: "set up on another device" }).waitFor();
     await other.look("in-use");
     await other.leave();
 
@@ -191,7 +191,7 @@ describe("a card", () => {
     await page.getByLabel("Card code").fill(freshCode());
     await page.context().setOffline(true);
     await page.getByRole("button", { name: "Set up this card" }).click();
-    expect(await page.getByRole("alert").textContent()).toContain("You are offline");
+    await page.getByRole("alert").filter({ hasText: "You are offline" }).waitFor();
     await look("offline");
     await page.context().setOffline(false);
     await page.getByRole("button", { name: "Try again" }).click();

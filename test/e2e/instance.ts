@@ -1,22 +1,11 @@
 /** `npm start` as a user runs it: a process group of its own, a state folder, a port nobody else has. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
+import type { Demo } from "../../src/cli/demo-data.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const ENTRY = path.join(ROOT, "src/cli/start.ts");
 const START_LIMIT_MS = 60_000;
-
-export type Demo = {
-  readonly url: string;
-  readonly adminKey: string;
-  readonly switchKey: string;
-  readonly partnerKey: string;
-  readonly partner: string;
-  readonly batch: number;
-  readonly codes: readonly string[];
-};
 
 export type Instance = {
   readonly child: ChildProcess;
@@ -27,15 +16,6 @@ export type Instance = {
   /** kill -9 of the whole group, as a terminal that is gone or a supervisor would. */
   readonly killGroup: () => Promise<void>;
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 export function startInstance(stateDir: string, port: number, viaNpm = false): Instance {
   const [executable, args] = viaNpm ? ["npm", ["start"]] : [process.execPath, [ENTRY]];

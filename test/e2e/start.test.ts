@@ -5,7 +5,9 @@ import { once } from "node:events";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Demo, freePort, type Instance, startInstance } from "./instance.ts";
+import type { Demo } from "../../src/cli/demo-data.ts";
+import { freePort } from "../support/free-port.ts";
+import { type Instance, startInstance } from "./instance.ts";
 
 const STEP_MS = 45_000;
 const CODE = /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$/;

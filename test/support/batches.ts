@@ -1,7 +1,7 @@
 /** Tenants that can issue batches, and the orders they send. */
 import { env } from "cloudflare:workers";
 import { type Answer, call, fresh } from "./api.ts";
-import { createPartner, createPartnerKey, createProfile, createTrunk } from "./catalogue.ts";
+import { createBrand, createPartner, createPartnerKey, createProfile, createTrunk, orderBody } from "./catalogue.ts";
 
 export type Body = Record<string, unknown>;
 export type BatchBody = Body & { number: number };
@@ -12,21 +12,11 @@ export async function createTenant(overrides: Body = {}): Promise<Tenant> {
   const key = await createPartnerKey(partner);
   const trunk = await createTrunk([partner]);
   const profile = await createProfile(partner, trunk);
-  const brand = fresh("brand");
-  const put = await call("PUT", `/v1/brands/${brand}`, { key, body: { name: "Acme" } });
-  if (put.status !== 201) throw new Error(put.text);
-  return { partner, key, brand, profile, trunk };
+  return { partner, key, brand: await createBrand(partner), profile, trunk };
 }
 
-export const order = ({ brand, profile }: Tenant, overrides: Body = {}): Body => ({
-  brand,
-  profile,
-  kind: "card",
-  quantity: 100,
-  credit: { amount: "10.00", currency: "EUR" },
-  expiry: { daysAfterFirstUse: 365 },
-  ...overrides,
-});
+export const order = ({ brand, profile }: Tenant, overrides: Body = {}): Body =>
+  orderBody({ brand, profile, ...overrides });
 
 export const issue = (key: string, body: Body, idempotencyKey = fresh("order")): Promise<Answer<BatchBody>> =>
   call("POST", "/v1/batches", { key, body, headers: { "Idempotency-Key": idempotencyKey } });

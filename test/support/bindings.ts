@@ -4,8 +4,6 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 const fixedKey = (name: string): string => createHash("sha256").update(`ringfare test ${name}`).digest("base64url");
 
 export const TEST_ORIGIN = "https://api.ringfare.test";
-/** A well-formed key with id `bootstrap`; see src/auth/api-keys.ts for the form. */
-export const BOOTSTRAP_SECRET_NAME = "ADMIN_API_KEY";
 
 export async function testBindings(): Promise<Record<string, string>> {
   const { createApiKey } = await import("../../src/auth/api-keys.ts");
@@ -24,6 +22,6 @@ export async function testBindings(): Promise<Record<string, string>> {
       x5c: ["dGVzdA=="],
       signFrom: "2026-01-01T00:00:00Z",
     }),
-    [BOOTSTRAP_SECRET_NAME]: (await createApiKey("bootstrap")).key,
+    ADMIN_API_KEY: (await createApiKey("bootstrap")).key,
   };
 }

@@ -1,6 +1,6 @@
 /** Cards for tests, issued and redeemed over HTTP like everybody's. */
 import { type Answer, bootstrapKey, call, fresh } from "./api.ts";
-import { createPartner, createProfile, createTrunk } from "./catalogue.ts";
+import { createBrand, createPartner, createProfile, createTrunk, orderBody } from "./catalogue.ts";
 
 export type Deck = {
   readonly partner: string;
@@ -25,28 +25,14 @@ export async function createDeck(options: DeckOptions = {}): Promise<Deck> {
   const trunk = await createTrunk([partner], options.trunk);
   const profile = await createProfile(partner, trunk, options.profile);
   const brand = await createBrand(partner);
+  const published = await call("POST", `/v1/brands/${brand}/publish`, { key: bootstrapKey() });
+  if (published.status !== 200) throw new Error(`publish: ${published.text}`);
   const batch = await issue({ partner, brand, profile, ...options.batch });
   return { partner, brand, trunk, profile, batch, codes: await codesOf(batch) };
 }
 
-/** A published brand. */
-export async function createBrand(partner: string): Promise<string> {
-  const id = fresh(`${partner}-brand`);
-  const key = bootstrapKey();
-  const made = await call("PUT", `/v1/brands/${id}?partner=${partner}`, { key, body: { name: `Brand of ${partner}` } });
-  const published = await call("POST", `/v1/brands/${id}/publish`, { key });
-  if (made.status !== 201 || published.status !== 200) throw new Error(`brand: ${made.text} ${published.text}`);
-  return id;
-}
-
 export async function issue(overrides: Readonly<Record<string, unknown>>): Promise<number> {
-  const body = {
-    kind: "card",
-    quantity: 20,
-    credit: { amount: "10.00", currency: "EUR" },
-    expiry: { daysAfterFirstUse: 365 },
-    ...overrides,
-  };
+  const body = orderBody({ quantity: 20, ...overrides });
   const headers = { "Idempotency-Key": fresh("issue-") };
   const answer = await call<{ number: number }>("POST", "/v1/batches", { key: bootstrapKey(), body, headers });
   if (answer.status !== 201) throw new Error(`issue: ${answer.status} ${answer.text}`);

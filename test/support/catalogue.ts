@@ -1,4 +1,5 @@
 /** The catalogue a test needs, made over HTTP with the operator's first key. Every helper fails loudly. */
+import { PARTNER_SCOPES } from "../../src/domain/scopes.ts";
 import { type Answer, bootstrapKey, call, fresh } from "./api.ts";
 
 type Body = Readonly<Record<string, unknown>>;
@@ -35,21 +36,6 @@ export function createKey(
   const path = partner === null ? "/v1/keys" : `/v1/partners/${partner}/keys`;
   return mustBeMade<CreatedKey>("POST", path, { name: "test", scopes, ...overrides });
 }
-
-export const PARTNER_SCOPES = [
-  "keys:write",
-  "profiles:write",
-  "catalogue:read",
-  "brands:write",
-  "batches:write",
-  "batches:export",
-  "cards:read",
-  "cards:write",
-  "cards:activate",
-  "credit:write",
-  "reports:read",
-  "audit:read",
-] as const;
 
 /** A key with everything a partner may do but `switch`. */
 export const createPartnerKey = async (partner: string): Promise<string> =>
@@ -93,6 +79,22 @@ export async function createProfile(partner: string, trunk: string, overrides: B
   await mustBeMade("PUT", `/v1/profiles/${id}?partner=${partner}`, profileBody(trunk, overrides));
   return id;
 }
+
+/** Answers the brand's id; nothing of it is published. */
+export async function createBrand(partner: string): Promise<string> {
+  const id = fresh(`${partner}-brand`);
+  await mustBeMade("PUT", `/v1/brands/${id}?partner=${partner}`, { name: `Brand of ${partner}` });
+  return id;
+}
+
+/** An order of cards; the references are the caller's to add. */
+export const orderBody = (overrides: Body = {}): Body => ({
+  kind: "card",
+  quantity: 100,
+  credit: { amount: "10.00", currency: "EUR" },
+  expiry: { daysAfterFirstUse: 365 },
+  ...overrides,
+});
 
 /** Equal in everything a caller can see but the request's own id: what "foreign is absent" means. */
 export function comparable({ status, headers, text }: Answer<unknown>): unknown {

@@ -1,19 +1,12 @@
 /** Small real images (8 by 6, one blue) and the parts to disguise them with. Runs in Node and workerd. */
+import { joinBytes } from "../../src/domain/encoding.ts";
 import { crc32 } from "../../src/domain/image.ts";
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 export const ascii = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
-export function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+export const joined = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => joinBytes(parts);
 
 export const PNG = bytesOf(
   "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAYAAAD+Bd/7AAAALklEQVR4AYSMsQkAAAjDxNUj/f8K3SSK0EIhQ1o3JLLqdglwB7XAy5kB9APkFxsAAP//kg96nwAAAAZJREFUAwDUDhNNfEgUFQAAAABJRU5ErkJggg==",

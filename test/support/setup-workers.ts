@@ -1,3 +1,4 @@
+/** Before every file of tests in workerd: the empty database gets its schema. */
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll } from "vitest";

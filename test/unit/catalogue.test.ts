@@ -202,6 +202,17 @@ describe("a brand", () => {
     expect(await catalogue.brand("acme")).toEqual(brand(8));
   });
 
+  it("is read again when its time is over, whatever terms said in between", async () => {
+    kv.brand = brand(8);
+    await catalogue.brand("acme");
+    nowMs += 10_000;
+    kv.terms = entry(1, {}, brand(8));
+    await catalogue.terms(12);
+    nowMs += 5000;
+    kv.brand = brand(9);
+    expect(await catalogue.brand("acme")).toEqual(brand(9));
+  });
+
   it("never goes back to an older version", async () => {
     kv.brand = brand(8);
     await catalogue.brand("acme");

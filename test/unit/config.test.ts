@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toBase64, toBase64Url } from "../../src/auth/encoding.ts";
+import { toBase64, toBase64Url } from "../../src/domain/encoding.ts";
 import { ConfigError, configOf, parseConfig } from "../../src/config.ts";
 
 /** 32 bytes in base64url that can be told from any other. */

@@ -6,7 +6,6 @@ import type { CardObject, MoneyRequest, NewDevice } from "../../src/domain/card-
 import type { CardCall } from "../../src/domain/card.ts";
 import type { MoneyCommand } from "../../src/domain/ledger/commands.ts";
 import type { BatchTerms, Standing } from "../../src/domain/terms.ts";
-import { MIGRATIONS, migrate } from "../../src/durable/migrations.ts";
 
 const terms: BatchTerms = {
   number: 7,
@@ -303,35 +302,5 @@ describe("the alarm", () => {
     const alarm = await runInDurableObject(stub(), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBeGreaterThan(Date.now() + 20_000);
     expect(send).toHaveBeenCalledTimes(1);
-  });
-});
-
-describe("migrations", () => {
-  it("are append-only: a released step never changes", async () => {
-    const hash = async (text: string) =>
-      Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))), (byte) =>
-        byte.toString(16).padStart(2, "0"),
-      ).join("");
-    const sums = await Promise.all(
-      MIGRATIONS.map(async ({ version, sql }) => `${version} ${(await hash(sql)).slice(0, 16)}`),
-    );
-    // A new step adds a line; a line that differs is a step that changed.
-    expect(sums).toEqual(["1 d2c1dd821ec555c3", "2 3dccae60f4e9deb6", "3 4b8830042d1cad6e", "4 2d505f9487f60b65"]);
-  });
-
-  it("upgrade a card in use on its next call, once, keeping its money", async () => {
-    const { call, stub, object } = freshCard();
-    await object().redeem(call, phone);
-    const version = await runInDurableObject(stub(), (_, { storage }) =>
-      storage.transactionSync(() =>
-        migrate(storage.sql, MIGRATIONS.length, [
-          ...MIGRATIONS,
-          { version: 99, sql: "ALTER TABLE card ADD COLUMN extra TEXT" },
-        ]),
-      ),
-    );
-    expect(version).toBe(99);
-    await evictDurableObject(stub());
-    expect(await object().inspect(call)).toMatchObject({ ok: true, value: { balance: { available: 10_000_000 } } });
   });
 });

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { call } from "../support/api.ts";
 
-type Document = { openapi: string; paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+type Operation = {
+  operationId?: string;
+  summary?: string;
+  tags?: string[];
+  requestBody?: { content: Record<string, unknown> };
+  responses: Record<string, { description: string }>;
+};
+type Document = { openapi: string; paths: Record<string, Record<string, Operation>> };
 
 describe("the OpenAPI document", () => {
   it("is served and documents the way in", async () => {
@@ -10,6 +17,28 @@ describe("the OpenAPI document", () => {
     expect(answer.body.openapi).toBe("3.1.0");
     expect(Object.keys(answer.body.paths)).toContain("/v1/redeem");
     expect(Object.keys(answer.body.paths["/v1/redeem"] ?? {})).toEqual(["post"]);
+  });
+
+  it("names every operation once, and says what it is and what it answers", async () => {
+    const { body } = await call<Document>("GET", "/openapi.json");
+    const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
+    );
+    const ids = operations.flatMap(({ operation }) => operation.operationId ?? []);
+    expect(ids.length).toBeGreaterThan(40);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { name, operation } of operations) {
+      expect(operation.summary, name).toBeTruthy();
+      expect(operation.tags, name).toHaveLength(1);
+      expect(Object.keys(operation.responses)[0], name).toMatch(/^20[014]$/);
+    }
+  });
+
+  it("says what an unreadable body is answered", async () => {
+    const { body } = await call<Document>("GET", "/openapi.json");
+    expect(Object.keys(body.paths["/v1/batches"]?.["post"]?.responses ?? {})).toEqual(
+      expect.arrayContaining(["201", "400", "401", "402", "403", "413", "415", "422", "503"]),
+    );
   });
 });
 

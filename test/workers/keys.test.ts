@@ -1,15 +1,9 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { PARTNER_SCOPES } from "../../src/domain/scopes.ts";
 import { bootstrapKey, call } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
-import {
-  comparable,
-  createKey,
-  createPartner,
-  createPartnerKey,
-  createTrunk,
-  PARTNER_SCOPES,
-} from "../support/catalogue.ts";
+import { comparable, createKey, createPartner, createPartnerKey, createTrunk } from "../support/catalogue.ts";
 
 const operator = bootstrapKey();
 

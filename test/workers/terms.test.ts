@@ -32,7 +32,7 @@ describe("terms", () => {
       partnerSuspended: false,
       profile: { id: tenant.profile, partner: tenant.partner, trunk: tenant.trunk, name: "Standard" },
       trunk: { id: tenant.trunk, name: "Test trunk", domain: `${tenant.trunk}.example` },
-      brand: { brand: tenant.brand, partner: tenant.partner, version: 1, name: "Acme" },
+      brand: { brand: tenant.brand, partner: tenant.partner, version: 1, name: `Brand of ${tenant.partner}` },
     });
     expect(terms?.brand).toEqual(await readBrand(db, tenant.brand));
   });

@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
+import { joinBytes } from "../../domain/encoding.ts";
 import type { Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { AppEnv } from "../context.ts";
@@ -42,21 +43,20 @@ export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = c.req.raw.body?.getReader();
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    length += part.value.length;
-    if (length > mostBytes) {
-      await reader?.cancel();
-      return tooLarge;
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      length += part.value.length;
+      if (length > mostBytes) {
+        await reader?.cancel();
+        return tooLarge;
+      }
+      chunks.push(part.value);
     }
-    chunks.push(part.value);
+  } catch {
+    // The sender went away or its chunks are malformed: no failure of ours, so no entry in our log.
+    return err({ code: "bad_request", detail: "The body broke off before its end." });
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return ok(bytes);
+  return ok(joinBytes(chunks));
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

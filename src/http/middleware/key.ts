@@ -39,6 +39,9 @@ export const requireKey = ({ scopes, operatorOnly = false, partnerKeysNeedNoScop
     return next();
   });
 
+/** What the door of every keyed route may answer; looking the key up may take too long. */
+export const KEY_REFUSALS = ["unauthenticated", "partner_suspended", "insufficient_scope", "try_again"] as const;
+
 /** What a keyed route declares: its security in the document and the middleware that enforces it. */
 export const keyed = (rule: KeyRule) => ({
   security: [{ apiKey: [...rule.scopes] }],

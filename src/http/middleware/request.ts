@@ -11,15 +11,17 @@ const API_CSP = "default-src 'none'; frame-ancestors 'none'";
 
 export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
   const config = configOf(c.env);
+  const requestId = crypto.randomUUID();
+  const timings = startTimings();
   c.set("config", config);
-  c.set("requestId", crypto.randomUUID());
-  c.set("timings", startTimings());
+  c.set("requestId", requestId);
+  c.set("timings", timings);
   c.set("services", servicesOf(c.env, config));
   await next();
   const { headers } = c.res;
   // How long our parts take is nobody's business but the operator's.
-  if (config.isLocal || c.var.caller?.partner === null) headers.set("Server-Timing", c.var.timings.header());
-  headers.set("X-Request-Id", c.var.requestId);
+  if (config.isLocal || c.get("caller")?.partner === null) headers.set("Server-Timing", timings.header());
+  headers.set("X-Request-Id", requestId);
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("Referrer-Policy", "no-referrer");
   if (!config.isLocal) headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains");

@@ -10,19 +10,19 @@ import { issueBatch } from "../../services/issue-batch.ts";
 import { findBatch, listBatches } from "../../storage/batches.ts";
 import { createRouter, type AppEnv, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, callerId, jsonBody } from "../schemas.ts";
+import { answers, BODY_REFUSALS, callerId, jsonBody } from "../schemas.ts";
 import { BATCH_STATUSES, batchInput, batchOutput, batchWire, orderOf } from "../wire/batch.ts";
 
 const tags = ["Batches"];
-const DOOR = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 const params = z.object({ batch: z.string().openapi({ description: "The batch's number, unpadded.", example: "12" }) });
 
 const issue = createRoute({
   method: "post",
   path: "/v1/batches",
   tags,
+  operationId: "issueBatch",
   summary: "Issue a batch",
   description:
     "Takes the same time for one card and for a million. The Idempotency-Key is the order's identity for ever: the same order again gets the same answer with `Idempotency-Replayed: true`, another order is 422 `id_reused`. Beyond the partner's limits nothing is issued: 402 `limit_exceeded`. For a suspended partner: 403 `partner_suspended`.",
@@ -32,7 +32,7 @@ const issue = createRoute({
     ...jsonBody(batchInput),
   },
   responses: {
-    ...answers(201, batchOutput, [...DOOR, "bad_request", "invalid_input", "id_reused", "limit_exceeded"]),
+    ...answers(201, batchOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "invalid_input", "id_reused", "limit_exceeded"]),
   },
 });
 
@@ -42,6 +42,7 @@ const change = createRoute({
   method: "patch",
   path: "/v1/batches/{batch}",
   tags,
+  operationId: "changeBatch",
   summary: "Pause, resume or recall a batch",
   description:
     "A pause refuses first redemptions only. A recall is final; with `from` and `to` it recalls those cards, inclusive, and leaves the batch's status. Cards in use learn it with their next command, typically within 60 s, at most after 6 minutes.",
@@ -58,23 +59,25 @@ const change = createRoute({
         .openapi("BatchChange"),
     ),
   },
-  responses: answers(200, batchOutput, [...DOOR, "not_found", "invalid_input", "try_again"]),
+  responses: answers(200, batchOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
 
 const get = createRoute({
   method: "get",
   path: "/v1/batches/{batch}",
   tags,
+  operationId: "readBatch",
   summary: "Read a batch",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: { params },
-  responses: answers(200, batchOutput, [...DOOR, "not_found"]),
+  responses: answers(200, batchOutput, [...KEY_REFUSALS, "not_found"]),
 });
 
 const list = createRoute({
   method: "get",
   path: "/v1/batches",
   tags,
+  operationId: "listBatches",
   summary: "List batches",
   description: "Newest first. May be some seconds behind.",
   ...keyed({ scopes: ["catalogue:read"] }),
@@ -86,7 +89,7 @@ const list = createRoute({
       brand: z.string().max(64).optional(),
     }),
   },
-  responses: answers(200, pageOf(batchOutput), [...DOOR, "invalid_input"]),
+  responses: answers(200, pageOf(batchOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
 
 export function batchRoutes() {

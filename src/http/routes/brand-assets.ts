@@ -7,13 +7,12 @@ import { findDraft, setDraftLogo } from "../../storage/brands.ts";
 import { createRouter } from "../context.ts";
 import { matchesEtag } from "../etag.ts";
 import { readBytes } from "../middleware/body.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
 import { answers, refusals } from "../schemas.ts";
 import { assetUrl } from "../wire/branding.ts";
 
 const tags = ["Brands"];
-const DOOR = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 const params = z.object({ brand: z.string() });
 const image = { schema: { type: "string", format: "binary" } } as const;
 const images = Object.fromEntries(Object.values(IMAGE_TYPES).map((type) => [type, image]));
@@ -27,6 +26,7 @@ const upload = createRoute({
   method: "put",
   path: "/v1/brands/{brand}/assets/logo",
   tags,
+  operationId: "uploadBrandLogo",
   summary: "Upload the draft's logo",
   description:
     "The raw bytes of a PNG, JPEG or WebP image: at most 512 KB, 2048 by 2048 and 4,000,000 pixels, not animated. The type is taken from the content, whatever the Content-Type says. Only the picture is kept: text, places (EXIF), colour profiles and thumbnails are dropped.",
@@ -37,7 +37,7 @@ const upload = createRoute({
     z
       .object({ asset: z.string(), url: z.string(), width: z.number().int(), height: z.number().int() })
       .openapi("Asset"),
-    [...DOOR, "not_found", "payload_too_large", "invalid_input"],
+    [...KEY_REFUSALS, "not_found", "payload_too_large", "invalid_input"],
   ),
 });
 
@@ -45,24 +45,26 @@ const remove = createRoute({
   method: "delete",
   path: "/v1/brands/{brand}/assets/logo",
   tags,
+  operationId: "removeBrandLogo",
   summary: "Remove the draft's logo",
   description: "Published versions keep theirs.",
   ...keyed({ scopes: ["brands:write"] }),
   request: { params },
-  responses: { 204: { description: "The draft has no logo." }, ...refusals([...DOOR, "not_found"]) },
+  responses: { 204: { description: "The draft has no logo." }, ...refusals([...KEY_REFUSALS, "not_found"]) },
 });
 
 const serve = createRoute({
   method: "get",
   path: "/assets/{file}",
   tags,
+  operationId: "readAsset",
   summary: "Fetch an asset",
   description: "Named by the hash of its content, so it never changes.",
   request: { params: z.object({ file: z.string() }) },
   responses: {
     200: { description: "The image", content: images },
     304: { description: "Not modified" },
-    ...refusals(["not_found"]),
+    ...refusals(["not_found", "try_again"]),
   },
 });
 

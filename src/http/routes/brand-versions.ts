@@ -13,13 +13,12 @@ import {
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { etagOf, matchesEtag } from "../etag.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, jsonBody } from "../schemas.ts";
+import { answers, BODY_REFUSALS, jsonBody, queryInteger } from "../schemas.ts";
 import { brandingSchema, brandingWire } from "../wire/branding.ts";
 
 const tags = ["Brands"];
-const DOOR = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 const MANIFEST_CACHE = "public, max-age=60";
 
 const params = z.object({ brand: z.string() });
@@ -30,29 +29,32 @@ const publish = createRoute({
   method: "post",
   path: "/v1/brands/{brand}/publish",
   tags,
+  operationId: "publishBrand",
   summary: "Publish the draft",
   description:
     "Answers the version that is out now. A draft that is published already makes no further version, so this may be repeated. Shown everywhere within a minute, as a rule.",
   ...keyed({ scopes: ["brands:write"] }),
   request: { params },
-  responses: answers(200, published, [...DOOR, "not_found"]),
+  responses: answers(200, published, [...KEY_REFUSALS, "not_found"]),
 });
 
 const rollback = createRoute({
   method: "post",
   path: "/v1/brands/{brand}/rollback",
   tags,
+  operationId: "rollBackBrand",
   summary: "Publish an older version again",
   description: "Its document becomes a new version; the draft stays as it is.",
   ...keyed({ scopes: ["brands:write"] }),
   request: { params, ...jsonBody(z.strictObject({ version: versionNumber }).openapi("BrandRollback")) },
-  responses: answers(200, published, [...DOOR, "not_found", "invalid_input"]),
+  responses: answers(200, published, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
 
 const versions = createRoute({
   method: "get",
   path: "/v1/brands/{brand}/versions",
   tags,
+  operationId: "listBrandVersions",
   summary: "List published versions",
   description: "Newest first. `by` is the id of the key that published, or `operator`.",
   ...keyed({ scopes: ["catalogue:read"] }),
@@ -60,7 +62,7 @@ const versions = createRoute({
   responses: answers(
     200,
     pageOf(z.object({ version: z.number().int(), publishedAt: z.string(), by: z.string() }).openapi("BrandVersion")),
-    [...DOOR, "not_found", "invalid_input"],
+    [...KEY_REFUSALS, "not_found", "invalid_input"],
   ),
 });
 
@@ -68,15 +70,16 @@ const manifest = createRoute({
   method: "get",
   path: "/v1/brands/{brand}/manifest",
   tags,
+  operationId: "readBrandManifest",
   summary: "Read what is published",
   description: "For apps, without a key. `version` asks for an older one.",
   request: {
     params,
-    query: z.strictObject({ version: z.coerce.number().pipe(versionNumber).optional() }),
+    query: z.strictObject({ version: queryInteger(1, Number.MAX_SAFE_INTEGER).optional() }),
     headers: z.object({ "if-none-match": z.string().optional() }),
   },
   responses: {
-    ...answers(200, brandingSchema, ["not_found", "invalid_input"]),
+    ...answers(200, brandingSchema, ["not_found", "invalid_input", "try_again"]),
     304: { description: "Not modified" },
   },
 });

@@ -27,9 +27,9 @@ import {
 import type { Config } from "../../config.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
+import { answers, BODY_REFUSALS, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
 import { actingPartner } from "../tenancy.ts";
 import { brandLookSchema, brandLookWire } from "../wire/branding.ts";
 import { assetRoutes } from "./brand-assets.ts";
@@ -84,33 +84,35 @@ const draftOutput = z
   .openapi("BrandDraft");
 
 const params = z.object({ brand: z.string() });
-const DOOR = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 
 const list = createRoute({
   method: "get",
   path: "/v1/brands",
   tags,
+  operationId: "listBrands",
   summary: "List brands",
   description: "Drafts, by id. May be some seconds behind.",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: { query: z.strictObject(listQuery) },
-  responses: answers(200, pageOf(draftOutput), [...DOOR, "invalid_input"]),
+  responses: answers(200, pageOf(draftOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
 
 const get = createRoute({
   method: "get",
   path: "/v1/brands/{brand}",
   tags,
+  operationId: "readBrand",
   summary: "Read a brand's draft",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: { params },
-  responses: answers(200, draftOutput, [...DOOR, "not_found"]),
+  responses: answers(200, draftOutput, [...KEY_REFUSALS, "not_found"]),
 });
 
 const put = createRoute({
   method: "put",
   path: "/v1/brands/{brand}",
   tags,
+  operationId: "putBrand",
   summary: "Create a brand, or replace its draft",
   description:
     "Nothing is public until it is published. The logo has its own route and stays. Brand ids are global: one that another partner uses is 409 `id_taken`. An operator's key that creates a brand names its partner.",
@@ -122,7 +124,7 @@ const put = createRoute({
   },
   responses: {
     ...answers(201, draftOutput),
-    ...answers(200, draftOutput, [...DOOR, "invalid_input", "id_taken", "not_found"]),
+    ...answers(200, draftOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "invalid_input", "id_taken", "not_found"]),
   },
 });
 

@@ -12,7 +12,7 @@ import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
 import { keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, instant, jsonBody, visibleText } from "../schemas.ts";
+import { answers, instant, jsonBody, queryInteger, visibleText } from "../schemas.ts";
 import { cardSchema, cardStatusSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
 import { listedCardSchema, listedCardWire } from "../wire/listed-cards.ts";
 import { projectionSchema, projectionWire } from "../wire/reports.ts";
@@ -28,7 +28,7 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       ...listQuery,
-      batch: z.coerce.number().int().min(1).max(MAX_BATCH_NUMBER).optional(),
+      batch: queryInteger(1, MAX_BATCH_NUMBER).optional(),
       status: cardStatusSchema.optional(),
     }),
   },

@@ -9,14 +9,14 @@ import { MAX_SHEET_ROWS, streamSheet } from "../../services/export-codes.ts";
 import { findBatch } from "../../storage/batches.ts";
 import { readTouchedCards } from "../../storage/touched-cards.ts";
 import { createRouter, type Caller } from "../context.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { refusals, visibleText } from "../schemas.ts";
+import { queryInteger, refusals, visibleText } from "../schemas.ts";
 import { batchNumber } from "./batches.ts";
 
 const NO_CARDS: ReadonlySet<number> = new Set();
 
-const card = z.coerce.number().int().min(1).max(MAX_CARD_NUMBER);
+const card = queryInteger(1, MAX_CARD_NUMBER);
 const row = z.object({ serial: z.string(), code: z.string(), link: z.string() });
 const text = (description: string) => ({ schema: z.string().openapi({ description }) });
 
@@ -31,6 +31,7 @@ const get = createRoute({
   method: "get",
   path: "/v1/batches/{batch}/codes",
   tags: ["Batches"],
+  operationId: "exportCodes",
   summary: "Export codes",
   description: `Streams at most ${MAX_SHEET_ROWS} rows, in the order of the cards, as Accept says: CSV (also for \`*/*\`), NDJSON or JSON. A download that broke off is resumed with \`from\` = the number behind the last whole row.\n\nCards that somebody has touched are left out; one touched in the last seconds may still be in. An operator's key gets them too with \`includeTouched=true\` and a \`reason\`. Recalled cards are in. A batch whose code key is retired cannot be exported any more: 422.`,
   ...keyed({ scopes: ["batches:export"] }),
@@ -48,7 +49,7 @@ const get = createRoute({
         "application/json": { schema: z.object({ items: z.array(row) }).openapi("CodeSheet") },
       },
     },
-    ...refusals(["unauthenticated", "partner_suspended", "insufficient_scope", "not_found", "invalid_input"]),
+    ...refusals([...KEY_REFUSALS, "not_found", "invalid_input"]),
   },
 });
 

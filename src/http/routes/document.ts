@@ -6,6 +6,7 @@ const healthRoute = createRoute({
   method: "get",
   path: "/healthz",
   tags: ["Discovery"],
+  operationId: "checkHealth",
   summary: "Is this isolate serving?",
   description:
     "Configuration is right and the Worker runs. Touches no storage, so that a slow database does not take the service out of rotation.",

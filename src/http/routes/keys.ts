@@ -9,9 +9,9 @@ import { type ApiKey, listApiKeys, revokeApiKey } from "../../storage/api-keys.t
 import { partnerExists } from "../../storage/partners.ts";
 import { type AppEnv, createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, dnsLabel, instant, jsonBody, refusals, visibleText } from "../schemas.ts";
+import { answers, BODY_REFUSALS, dnsLabel, instant, jsonBody, refusals, visibleText } from "../schemas.ts";
 import { isDistinct } from "../sip-schemas.ts";
 import { mayActOn } from "../tenancy.ts";
 
@@ -57,13 +57,13 @@ const newKeyOutput = keyOutput
 
 const ofOperator = keyed({ scopes: ["keys:write"], operatorOnly: true });
 const ofPartner = keyed({ scopes: ["keys:write"] });
-const KEY_REFUSALS = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 const partnerParams = z.object({ partner: z.string() });
 
 const listRoute = createRoute({
   method: "get",
   path: "/v1/keys",
   tags,
+  operationId: "listOperatorKeys",
   summary: "List the operator's keys",
   ...ofOperator,
   request: { query: z.strictObject(listQuery) },
@@ -74,17 +74,19 @@ const createRouteOfOperator = createRoute({
   method: "post",
   path: "/v1/keys",
   tags,
+  operationId: "createOperatorKey",
   summary: "Make an operator's key",
   description: "A key can grant only a subset of its own scopes.",
   ...ofOperator,
   request: jsonBody(keyInput),
-  responses: answers(201, newKeyOutput, [...KEY_REFUSALS, "invalid_input"]),
+  responses: answers(201, newKeyOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "invalid_input"]),
 });
 
 const revokeRoute = createRoute({
   method: "delete",
   path: "/v1/keys/{id}",
   tags,
+  operationId: "revokeOperatorKey",
   summary: "Revoke an operator's key",
   description: "Takes effect everywhere within 60 s. Revoking again is a success.",
   ...ofOperator,
@@ -96,6 +98,7 @@ const listOfPartnerRoute = createRoute({
   method: "get",
   path: "/v1/partners/{partner}/keys",
   tags,
+  operationId: "listPartnerKeys",
   summary: "List a partner's keys",
   ...ofPartner,
   request: { params: partnerParams, query: z.strictObject(listQuery) },
@@ -106,17 +109,19 @@ const createOfPartnerRoute = createRoute({
   method: "post",
   path: "/v1/partners/{partner}/keys",
   tags,
+  operationId: "createPartnerKey",
   summary: "Make a partner's key",
   description: "A key can grant only a subset of its own scopes.",
   ...ofPartner,
   request: { params: partnerParams, ...jsonBody(keyInput) },
-  responses: answers(201, newKeyOutput, [...KEY_REFUSALS, "not_found", "invalid_input"]),
+  responses: answers(201, newKeyOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
 
 const revokeOfPartnerRoute = createRoute({
   method: "delete",
   path: "/v1/partners/{partner}/keys/{id}",
   tags,
+  operationId: "revokePartnerKey",
   summary: "Revoke a partner's key",
   description: "Takes effect everywhere within 60 s. Revoking again is a success.",
   ...ofPartner,

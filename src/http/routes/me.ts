@@ -6,6 +6,7 @@ import { toRfc3339 } from "../../domain/time.ts";
 import { brandOf } from "../../services/redeem.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
+import { matchesEtag } from "../etag.ts";
 import { asHolder } from "../middleware/holder.ts";
 import { problem } from "../problem.ts";
 import { answers, refusals } from "../schemas.ts";
@@ -40,6 +41,7 @@ const common = { tags: ["Card holder"], ...asHolder };
 const meRoute = createRoute({
   method: "get",
   path: "/v1/me",
+  operationId: "readMe",
   summary: "The card now",
   ...common,
   responses: {
@@ -51,6 +53,7 @@ const meRoute = createRoute({
 const postingsRoute = createRoute({
   method: "get",
   path: "/v1/me/postings",
+  operationId: "listMyPostings",
   summary: "Statement, newest first",
   ...common,
   request: { query: z.strictObject(listQuery) },
@@ -60,6 +63,7 @@ const postingsRoute = createRoute({
 const credentialsRoute = createRoute({
   method: "post",
   path: "/v1/me/sip-credentials",
+  operationId: "makeSipCredentials",
   summary: "Fresh SIP and TURN credentials",
   description: "Older ones stay valid until they expire, so a running call is not cut.",
   ...common,
@@ -69,6 +73,7 @@ const credentialsRoute = createRoute({
 const signOutRoute = createRoute({
   method: "delete",
   path: "/v1/me/device",
+  operationId: "signOutDevice",
   summary: "Sign this device out",
   description:
     "Its tokens end at once and its place on the card is free. SIP credentials at a registrar end when they expire.",
@@ -91,7 +96,7 @@ export function meRoutes() {
     const etag = `W/"${view.version}.${view.status}.${brand.version}.${claim.device}"`;
     c.header("ETag", etag);
     c.header("Cache-Control", "private, no-cache");
-    if (c.req.header("If-None-Match") === etag) return c.body(null, 304);
+    if (matchesEtag(c.req.header("If-None-Match"), etag)) return c.body(null, 304);
     const me = {
       ...holderView(serialOf(call), view, claim.device),
       brand: { brand: brand.brand, version: brand.version },

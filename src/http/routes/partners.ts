@@ -7,9 +7,19 @@ import { isTimeZone } from "../../domain/time.ts";
 import { findPartner, listPartners, putPartner } from "../../storage/partners.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { amount, answers, currency, dnsLabel, jsonBody, microsOf, recordOf, visibleText } from "../schemas.ts";
+import {
+  amount,
+  answers,
+  BODY_REFUSALS,
+  currency,
+  dnsLabel,
+  jsonBody,
+  microsOf,
+  recordOf,
+  visibleText,
+} from "../schemas.ts";
 import { mayActOn } from "../tenancy.ts";
 
 const tags = ["Partners"];
@@ -39,32 +49,30 @@ const list = createRoute({
   method: "get",
   path: "/v1/partners",
   tags,
+  operationId: "listPartners",
   summary: "List partners",
   ...keyed({ scopes: ["partners:write", "catalogue:read"], operatorOnly: true }),
   request: { query: z.strictObject(listQuery) },
-  responses: answers(200, pageOf(partnerOutput), [
-    "unauthenticated",
-    "partner_suspended",
-    "insufficient_scope",
-    "invalid_input",
-  ]),
+  responses: answers(200, pageOf(partnerOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
 
 const get = createRoute({
   method: "get",
   path: "/v1/partners/{partner}",
   tags,
+  operationId: "readPartner",
   summary: "Read a partner",
   description: "A partner's own key may always read its partner, whatever its scopes.",
   ...keyed({ scopes: ["partners:write", "catalogue:read"], partnerKeysNeedNoScope: true }),
   request: { params: z.object({ partner: z.string() }) },
-  responses: answers(200, partnerOutput, ["unauthenticated", "partner_suspended", "insufficient_scope", "not_found"]),
+  responses: answers(200, partnerOutput, [...KEY_REFUSALS, "not_found"]),
 });
 
 const put = createRoute({
   method: "put",
   path: "/v1/partners/{partner}",
   tags,
+  operationId: "putPartner",
   summary: "Create or replace a partner",
   description: "Replaces everything, limits included. 201 when the partner is new.",
   ...keyed({ scopes: ["partners:write"], operatorOnly: true }),
@@ -76,7 +84,7 @@ const put = createRoute({
   },
   responses: {
     ...answers(201, partnerOutput),
-    ...answers(200, partnerOutput, ["unauthenticated", "partner_suspended", "insufficient_scope", "invalid_input"]),
+    ...answers(200, partnerOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "invalid_input"]),
   },
 });
 

@@ -6,9 +6,9 @@ import { partnerExists } from "../../storage/partners.ts";
 import { findProfile, listProfiles, putProfile } from "../../storage/profiles.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
+import { answers, BODY_REFUSALS, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
 import { dialPrefix, isDistinct } from "../sip-schemas.ts";
 import { actingPartner } from "../tenancy.ts";
 
@@ -76,12 +76,12 @@ const profileOutput = z.object({ id: z.string(), partner: z.string(), ...profile
 const partnerQuery = {
   partner: z.string().optional().openapi({ description: "Needed with an operator's key." }),
 };
-const KEY_REFUSALS = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
 
 const list = createRoute({
   method: "get",
   path: "/v1/profiles",
   tags,
+  operationId: "listProfiles",
   summary: "List a partner's profiles",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: { query: z.strictObject({ ...partnerQuery, ...listQuery }) },
@@ -92,6 +92,7 @@ const get = createRoute({
   method: "get",
   path: "/v1/profiles/{profile}",
   tags,
+  operationId: "readProfile",
   summary: "Read a profile",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: { params: z.object({ profile: z.string() }), query: z.strictObject(partnerQuery) },
@@ -102,6 +103,7 @@ const put = createRoute({
   method: "put",
   path: "/v1/profiles/{profile}",
   tags,
+  operationId: "putProfile",
   summary: "Create or replace a profile",
   description: "Replaces everything; all cards that carry the profile follow within minutes. 201 when it is new.",
   ...keyed({ scopes: ["profiles:write"] }),
@@ -112,7 +114,7 @@ const put = createRoute({
   },
   responses: {
     ...answers(201, profileOutput),
-    ...answers(200, profileOutput, [...KEY_REFUSALS, "not_found", "invalid_input"]),
+    ...answers(200, profileOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
   },
 });
 

@@ -56,6 +56,7 @@ const redeemRoute = createRoute({
   method: "post",
   path: "/v1/redeem",
   tags: ["Card holder"],
+  operationId: "redeemCode",
   summary: "Redeem a code",
   description: "Sets a device up with a card. Safe to repeat with the same device: the same card, no further effect.",
   request: jsonBody(redeemBody),
@@ -90,7 +91,7 @@ export function redeemRoutes() {
     const { config, services, timings } = c.var;
     const { catalogue, budget, cards } = services;
     const outcome = await redeem(
-      { catalogue, budget, codeKeys: config.codeKeys, callCard: cards.call, mark: timings.mark },
+      { catalogue, budget, cards, codeKeys: config.codeKeys, mark: (step) => timings.mark(step) },
       {
         code,
         device: {

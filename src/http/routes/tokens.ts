@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { ACCESS_TOKEN_SECONDS } from "../../auth/signing.ts";
-import { refuse, type Refusal } from "../../domain/errors.ts";
+import { type ProblemCode, PROBLEMS, refuse, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { cardCall } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
@@ -11,6 +11,8 @@ import { refusals } from "../schemas.ts";
 import { tokensFor } from "../wire/tokens.ts";
 
 const FORM = "application/x-www-form-urlencoded";
+
+const FORM_REFUSALS = ["payload_too_large", "unsupported_media_type", "try_again"] as const;
 
 const tokenRequest = z
   .object({ grant_type: z.literal("refresh_token"), refresh_token: z.string(), client_id: z.string().optional() })
@@ -35,6 +37,7 @@ const tokenRoute = (path: "/v1/token" | "/token") =>
     method: "post",
     path,
     tags: ["Card holder"],
+    operationId: path === "/token" ? "refreshTokensAlias" : "refreshTokens",
     summary: path === "/token" ? "Refresh tokens (alias)" : "Refresh tokens",
     description:
       "Each refresh answers the next refresh token. A lost answer may be asked for again with the same token until the new one is used and 10 s after; anything older ends the family.",
@@ -47,7 +50,8 @@ const tokenRoute = (path: "/v1/token" | "/token") =>
         "card_blocked",
         "card_recalled",
         "card_closed",
-        "try_again",
+        "card_halted",
+        ...FORM_REFUSALS,
       ]),
     },
   });
@@ -56,9 +60,13 @@ const revokeRoute = createRoute({
   method: "post",
   path: "/v1/revoke",
   tags: ["Card holder"],
+  operationId: "revokeTokens",
   summary: "Revoke a device's tokens",
   description: "RFC 7009: 200 whatever the token was. The device keeps its place on the card and may redeem again.",
-  responses: { 200: { description: "Revoked, or nothing to revoke" }, ...refusals(["invalid_request", "try_again"]) },
+  responses: {
+    200: { description: "Revoked, or nothing to revoke" },
+    ...refusals(["invalid_request", ...FORM_REFUSALS]),
+  },
 });
 
 export function tokenRoutes() {
@@ -151,7 +159,12 @@ function parseJson(text: string): unknown {
 
 /** OAuth clients read `error` and `error_description` (RFC 6749 section 5.2); the rest of the product reads the problem. */
 function oauthProblem(c: Context<AppEnv>, refusal: Refusal): Response {
-  const oauthErrors = ["invalid_request", "invalid_grant", "unsupported_grant_type"];
-  const error = oauthErrors.includes(refusal.code) ? refusal.code : "invalid_grant";
-  return problem(c, refusal, { error, error_description: refusal.detail ?? refusal.code });
+  return problem(c, refusal, { error: oauthError(refusal.code), error_description: refusal.detail ?? refusal.code });
+}
+
+/** Libraries throw a refresh token away at `invalid_grant`: a fault of ours or a block, which both end, are not called that. */
+function oauthError(code: ProblemCode): string {
+  if (["invalid_request", "invalid_grant", "unsupported_grant_type"].includes(code)) return code;
+  if (code === "card_blocked") return "access_denied";
+  return PROBLEMS[code].status >= 500 ? "temporarily_unavailable" : "invalid_grant";
 }

@@ -5,9 +5,9 @@ import { saveTrunk, type TrunkOrder } from "../../services/save-trunk.ts";
 import { findTrunk, type GrantedTrunk, listTrunks } from "../../storage/trunks.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
+import { answers, BODY_REFUSALS, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
 import { hostName, iceUri, isDistinct, listOf, realm, sharedSecret, sipUri, webSocketUri } from "../sip-schemas.ts";
 
 const tags = ["Trunks"];
@@ -58,12 +58,11 @@ const trunkOutput = z
   })
   .openapi("Trunk");
 
-const KEY_REFUSALS = ["unauthenticated", "partner_suspended", "insufficient_scope"] as const;
-
 const list = createRoute({
   method: "get",
   path: "/v1/trunks",
   tags,
+  operationId: "listTrunks",
   summary: "List trunks",
   ...keyed({ scopes: ["trunks:write", "catalogue:read"], operatorOnly: true }),
   request: { query: z.strictObject(listQuery) },
@@ -74,6 +73,7 @@ const get = createRoute({
   method: "get",
   path: "/v1/trunks/{trunk}",
   tags,
+  operationId: "readTrunk",
   summary: "Read a trunk",
   ...keyed({ scopes: ["trunks:write", "catalogue:read"], operatorOnly: true }),
   request: { params: z.object({ trunk: z.string() }) },
@@ -84,13 +84,14 @@ const put = createRoute({
   method: "put",
   path: "/v1/trunks/{trunk}",
   tags,
+  operationId: "putTrunk",
   summary: "Create or replace a trunk",
   description: "Replaces everything but secrets that are left out. 201 when the trunk is new.",
   ...keyed({ scopes: ["trunks:write"], operatorOnly: true }),
   request: { params: z.object({ trunk: dnsLabel }), ...jsonBody(trunkInput) },
   responses: {
     ...answers(201, trunkOutput),
-    ...answers(200, trunkOutput, [...KEY_REFUSALS, "id_taken", "invalid_input"]),
+    ...answers(200, trunkOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "id_taken", "invalid_input"]),
   },
 });
 

@@ -8,14 +8,48 @@ import { refusals } from "../schemas.ts";
 /** Short enough that a new key is everywhere before it signs. */
 const KEYS_CACHE = "public, max-age=300";
 
-const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).openapi("JsonWebKeySet");
-const metadataSchema = z.record(z.string(), z.unknown()).openapi("AuthorizationServerMetadata");
-const found = (schema: z.ZodType) => ({ 200: { description: "Success", content: { "application/json": { schema } } } });
+const jwksSchema = z
+  .object({
+    keys: z.array(
+      z.object({
+        kty: z.literal("EC"),
+        crv: z.literal("P-256"),
+        x: z.string(),
+        y: z.string(),
+        kid: z.string(),
+        use: z.literal("sig"),
+        alg: z.literal("ES256"),
+        x5c: z.array(z.string()).openapi({ description: "Certificates in base64, the key's own first." }),
+      }),
+    ),
+  })
+  .openapi("JsonWebKeySet");
+
+const metadataSchema = z
+  .object({
+    issuer: z.string(),
+    jwks_uri: z.string(),
+    token_endpoint: z.string(),
+    revocation_endpoint: z.string(),
+    response_types_supported: z.array(z.string()),
+    grant_types_supported: z.array(z.string()),
+    token_endpoint_auth_methods_supported: z.array(z.string()),
+    revocation_endpoint_auth_methods_supported: z.array(z.string()),
+    subject_types_supported: z.array(z.string()),
+    id_token_signing_alg_values_supported: z.array(z.string()),
+    service_documentation: z.string(),
+  })
+  .openapi("AuthorizationServerMetadata");
+
+const found = <T extends z.ZodType>(schema: T) => ({
+  200: { description: "Success", content: { "application/json": { schema } } },
+});
 
 const jwksRoute = createRoute({
   method: "get",
   path: "/.well-known/jwks.json",
   tags: ["Discovery"],
+  operationId: "readKeySet",
   summary: "Public keys (RFC 7517)",
   responses: found(jwksSchema),
 });
@@ -24,6 +58,7 @@ const pemRoute = createRoute({
   method: "get",
   path: "/.well-known/keys/{file}",
   tags: ["Discovery"],
+  operationId: "readPublicKey",
   summary: "One public key as PEM",
   description: "`{kid}.pem`, for SIP servers that read keys from disk.",
   request: { params: z.object({ file: z.string().openapi({ example: "k1.pem" }) }) },
@@ -33,11 +68,17 @@ const pemRoute = createRoute({
   },
 });
 
-const metadataRoute = (path: string) =>
+const METADATA_PATHS = [
+  ["/.well-known/oauth-authorization-server", "readServerMetadata"],
+  ["/.well-known/openid-configuration", "readServerMetadataAlias"],
+] as const;
+
+const metadataRoute = (path: string, operationId: string) =>
   createRoute({
     method: "get",
     path,
     tags: ["Discovery"],
+    operationId,
     summary: "Authorization server metadata (RFC 8414)",
     responses: found(metadataSchema),
   });
@@ -46,7 +87,7 @@ export function wellKnownRoutes() {
   const app = createRouter();
 
   app.openapi(jwksRoute, (c) =>
-    c.json({ keys: c.var.services.signing.jwks().keys.map((key) => ({ ...key })) }, 200, {
+    c.json(c.var.services.signing.jwks(), 200, {
       "Cache-Control": KEYS_CACHE,
     }),
   );
@@ -58,14 +99,16 @@ export function wellKnownRoutes() {
     return c.body(`${pem.trimEnd()}\n`, 200, { "Content-Type": "application/x-pem-file", "Cache-Control": KEYS_CACHE });
   });
 
-  for (const path of ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]) {
-    app.openapi(metadataRoute(path), (c) => c.json(metadata(c.var.config), 200, { "Cache-Control": KEYS_CACHE }));
+  for (const [path, operationId] of METADATA_PATHS) {
+    app.openapi(metadataRoute(path, operationId), (c) =>
+      c.json(metadata(c.var.config), 200, { "Cache-Control": KEYS_CACHE }),
+    );
   }
   return app;
 }
 
 /** RFC 8414 section 2. There is no authorization endpoint: a card's code is redeemed, and the rest is refresh. */
-const metadata = ({ publicOrigin }: Config): Record<string, unknown> => ({
+const metadata = ({ publicOrigin }: Config): z.infer<typeof metadataSchema> => ({
   issuer: publicOrigin,
   jwks_uri: `${publicOrigin}/.well-known/jwks.json`,
   token_endpoint: `${publicOrigin}/v1/token`,

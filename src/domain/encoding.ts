@@ -1,8 +1,8 @@
-/** Byte encodings the platform lacks. Pure. */
+/** What the platform lacks for bytes: text encodings, and putting parts together. Pure. */
 
 const BASE32_LOWER = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Five bits a symbol, no padding; leftover bits are dropped only when they cannot fill a symbol's low end. */
+/** Five bits a symbol, no padding; bits left over at the end are filled up with zeros. */
 export function toBase32Lower(bytes: Uint8Array): string {
   let text = "";
   let bits = 0;
@@ -40,4 +40,14 @@ export function toHex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
   return text;
+}
+
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
