@@ -1,0 +1,29 @@
+/** Plans that once told the object and its model apart; each stays as an example for good. */
+import type { MoneyCommand } from "../../../src/domain/ledger/commands.ts";
+import type { Plan } from "./operations.ts";
+
+const credit: MoneyCommand = {
+  type: "credit",
+  id: "c1",
+  amountMicros: 7,
+  currency: "EUR",
+  source: "payment",
+  reason: null,
+};
+const asked = { command: credit, concurrentCalls: 2, destinationAllowed: true };
+
+export const COUNTEREXAMPLES: readonly { readonly name: string; readonly plan: Plan }[] = [false, true].map(
+  (revives) => ({
+    name: `a credit on a blocked card that is over, of a batch that ${revives ? "revives" : "does not revive"}`,
+    plan: {
+      start: "redeemed",
+      revives,
+      operations: [
+        { type: "block" },
+        { type: "tick", byMs: 2 * 86_400_000 },
+        { type: "ask", asked },
+        { type: "again", back: 1 },
+      ],
+    },
+  }),
+);
