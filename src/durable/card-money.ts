@@ -98,7 +98,8 @@ export class CardMoney {
   }
 }
 
-export const isPinned = ({ code }: Refusal): boolean => PINNED_STATUSES.has(PROBLEMS[code].status) && !NEVER_PINNED.has(code);
+export const isPinned = ({ code }: Refusal): boolean =>
+  PINNED_STATUSES.has(PROBLEMS[code].status) && !NEVER_PINNED.has(code);
 
 /** A hold's step is named by its number, a reversal by its original: each below the other's id. */
 function outcomeId(command: MoneyCommand): string {

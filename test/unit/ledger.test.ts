@@ -141,7 +141,10 @@ describe("a debit", () => {
       restMicros: 3,
     });
     expect(refusal(cardState(), debit(more, { minimumMicros: FACE_MICROS + 1 }))).toBe("insufficient_credit");
-    expect(decided(cardState(), debit(5, { minimumMicros: 1 })).applied).toMatchObject({ movedMicros: 5, restMicros: 0 });
+    expect(decided(cardState(), debit(5, { minimumMicros: 1 })).applied).toMatchObject({
+      movedMicros: 5,
+      restMicros: 0,
+    });
   });
 
   it.each([

@@ -2,97 +2,20 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { CardObject, MoneyRequest, NewDevice } from "../../src/domain/card-calls.ts";
-import type { CardCall } from "../../src/domain/card.ts";
-import type { MoneyCommand } from "../../src/domain/ledger/commands.ts";
-import type { BatchTerms, Standing } from "../../src/domain/terms.ts";
-
-const terms: BatchTerms = {
-  number: 7,
-  partner: "acme",
-  brand: "acme",
-  profile: "standard",
-  kind: "card",
-  mode: "live",
-  quantity: 1000,
-  format: "base32",
-  keyId: "1",
-  creditMicros: 10_000_000,
-  currency: "EUR",
-  expiry: { at: null, daysAfterFirstUse: 30, daysAfterIssue: null },
-  timeZone: "UTC",
-  maxDevices: 1,
-  activation: "issued",
-  onExpiredTopUp: "refuse",
-  graceDays: 0,
-  createdAtMs: Date.UTC(2026, 0, 1),
-};
-const standing: Standing = { version: 1, status: "active", untouchedRecalled: false, recalledRanges: [] };
-
-let next = 0;
-function freshCard() {
-  const card = (next += 1);
-  const call: CardCall = { terms, card, standing, firstUsePaused: false };
-  const name = `000007-${String(card).padStart(7, "0")}`;
-  const stub = () => env.CARDS.getByName(name);
-  return { call, name, stub, object: () => stub() as unknown as CardObject };
-}
-
-const phone: NewDevice = { idHash: "a".repeat(64), name: null, platform: null, publicKey: null };
-const request = (command: MoneyCommand): MoneyRequest => ({
-  command,
-  rules: { concurrentCalls: 5, destinationAllowed: true },
-  details: null,
-  actor: "test",
-});
-const debit = (id: string, amountMicros = 1_000_000) =>
-  request({ type: "debit", id, amountMicros, currency: "EUR", minimumMicros: null, subject: null });
-const hold = (id: string, amountMicros = 1_000_000) =>
-  request({
-    type: "hold",
-    id,
-    amountMicros,
-    currency: "EUR",
-    ttlSeconds: 60,
-    minimumMicros: null,
-    subject: null,
-    destination: null,
-    reference: null,
-  });
-const extend = (id: string, sequence: number, usedMicros: number) =>
-  request({ type: "extend", id, sequence, usedMicros, amountMicros: 1_000_000, ttlSeconds: 60, overrun: "refuse" });
-const commit = (id: string, usedMicros: number) => request({ type: "commit", id, usedMicros, overrun: "refuse" });
-
-const tables = (stub: DurableObjectStub) =>
-  runInDurableObject(stub, (_, { storage }) =>
-    storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '_cf_%'").toArray(),
-  );
-
-async function rows(stub: DurableObjectStub): Promise<Record<string, number>> {
-  return runInDurableObject(stub, (_, { storage }) =>
-    Object.fromEntries(
-      ["postings", "outcomes", "devices", "acts"].map((table) => [
-        table,
-        Number(storage.sql.exec(`SELECT count(*) AS n FROM ${table}`).one()["n"]),
-      ]),
-    ),
-  );
-}
-
-/** Rows the platform would bill for one piece of work. */
-const rowsWritten = (stub: DurableObjectStub, work: (object: CardObject) => Promise<unknown>) =>
-  runInDurableObject(stub, async (instance, { storage }) => {
-    const exec = storage.sql.exec.bind(storage.sql);
-    let written = 0;
-    const spy = vi.spyOn(storage.sql, "exec").mockImplementation(((query: string, ...values: SqlStorageValue[]) => {
-      const cursor = exec(query, ...values);
-      written += cursor.rowsWritten;
-      return cursor;
-    }) as typeof storage.sql.exec);
-    await work(instance as unknown as CardObject);
-    spy.mockRestore();
-    return written;
-  });
+import type { CardObject } from "../../src/domain/card-calls.ts";
+import type { Standing } from "../../src/domain/terms.ts";
+import {
+  commit,
+  debit,
+  extend,
+  freshCard,
+  hold,
+  phone,
+  rows,
+  rowsWritten,
+  standing,
+  tables,
+} from "../support/card-object.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { bootstrapKey, call } from "../support/api.ts";
-import { createDeck, createBrand, issue, redeem, codesOf, type Deck } from "../support/cards.ts";
+import { createDeck, issue, redeem, codesOf, type Deck } from "../support/cards.ts";
+import { createBrand } from "../support/catalogue.ts";
 import { act, cardOf, holderOf, isReplayed, postingsOf, topUp, vouchersOf, type Holder } from "../support/vouchers.ts";
 
 const DAY_MS = 86_400_000;
