@@ -14,7 +14,7 @@ import type { CardOutbox } from "./card-outbox.ts";
 import type { StoredCard } from "./rows.ts";
 
 /** How long changes are gathered before the projection is told. */
-const PROJECTION_DELAY_MS = 1000;
+const PROJECTION_DELAY_MS = 3000;
 
 /** The card inside one transaction: as loaded, at the card's own time. Untouched = nothing is stored of it. */
 export type Turn = {
@@ -70,7 +70,9 @@ export class CardTurns {
     for (const posting of postings) this.#store.append(posting);
     if (hold) this.#store.saveHold(hold);
     for (const notice of notices) this.#outbox.add(state, notice);
-    void this.wake(Date.now() + PROJECTION_DELAY_MS);
+    // A hold that ends sooner is told of when it ends.
+    const ends = state.openHolds.map(({ expiresAtMs }) => expiresAtMs);
+    void this.wake(Math.min(Date.now() + PROJECTION_DELAY_MS, ...ends));
   }
 
   /** Sets the alarm for an instant, unless it goes off before that anyway. */

@@ -39,24 +39,33 @@ export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
 /** The whole body, never holding more than the limit. */
 export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<Result<Uint8Array, Refusal>> {
   const tooLarge = err<Refusal>({ code: "payload_too_large", detail: `At most ${mostBytes} bytes.` });
-  if (Number(c.req.header("Content-Length") ?? 0) > mostBytes) return tooLarge;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = c.req.raw.body?.getReader();
+  const declared = c.req.header("Content-Length");
+  if (Number(declared ?? 0) > mostBytes) return tooLarge;
   try {
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      length += part.value.length;
-      if (length > mostBytes) {
-        await reader?.cancel();
-        return tooLarge;
-      }
-      chunks.push(part.value);
-    }
+    // The platform holds a body to its declared length, so that one can be read in one piece.
+    const bytes =
+      declared === undefined ? await readChunks(c, mostBytes) : new Uint8Array(await c.req.raw.arrayBuffer());
+    return bytes === undefined || bytes.length > mostBytes ? tooLarge : ok(bytes);
   } catch {
     // The sender went away or its chunks are malformed: no failure of ours, so no entry in our log.
     return err({ code: "bad_request", detail: "The body broke off before its end." });
   }
-  return ok(joinBytes(chunks));
+}
+
+/** undefined = there is more than the limit; what is beyond is not read. */
+async function readChunks(c: Context<AppEnv>, mostBytes: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = c.req.raw.body?.getReader();
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    length += part.value.length;
+    if (length > mostBytes) {
+      await reader?.cancel();
+      return undefined;
+    }
+    chunks.push(part.value);
+  }
+  return joinBytes(chunks);
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {
