@@ -24,13 +24,13 @@ describe("the OpenAPI document", () => {
     const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
     );
-    const ids = operations.flatMap(({ operation }) => operation.operationId ?? []);
-    expect(ids.length).toBeGreaterThan(40);
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(ids).not.toContain(undefined);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { name, operation } of operations) {
       expect(operation.summary, name).toBeTruthy();
       expect(operation.tags, name).toHaveLength(1);
-      expect(Object.keys(operation.responses)[0], name).toMatch(/^20[014]$/);
+      expect(Object.keys(operation.responses)[0], name).toMatch(/^(?:101|20[014])$/);
     }
   });
 

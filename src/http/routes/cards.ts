@@ -10,7 +10,7 @@ import { readProgress } from "../../storage/reports.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
 import { answers, instant, jsonBody, queryInteger, visibleText } from "../schemas.ts";
 import { cardSchema, cardStatusSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
@@ -21,6 +21,7 @@ const listRoute = createRoute({
   method: "get",
   path: "/v1/cards",
   tags: ["Cards"],
+  operationId: "listCards",
   summary: "Search touched cards",
   description:
     "From the projection, seconds behind: each item says as of when. Untouched cards are not listed; their batch says how many there are.",
@@ -40,12 +41,13 @@ const listRoute = createRoute({
   ]),
 });
 
-const CARD_REFUSALS = ["unauthenticated", "insufficient_scope", "not_found", "try_again", "card_halted"] as const;
+const CARD_REFUSALS = [...KEY_REFUSALS, "not_found", "card_halted"] as const;
 
 const getRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}",
   tags: ["Cards"],
+  operationId: "getCard",
   summary: "One card, live",
   description: "An untouched card is answered from its batch's terms; asking creates nothing.",
   ...keyed({ scopes: ["cards:read"] }),
@@ -57,6 +59,7 @@ const postingsRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/postings",
   tags: ["Cards"],
+  operationId: "listPostings",
   summary: "A card's ledger, newest first",
   ...keyed({ scopes: ["cards:read"] }),
   request: { params: serialParam, query: z.strictObject(listQuery) },
@@ -82,6 +85,7 @@ const actRoute = createRoute({
   method: "patch",
   path: "/v1/cards/{serial}",
   tags: ["Cards"],
+  operationId: "actOnCard",
   summary: "Act on one card",
   description:
     "Counts from the card's next command. `activate` is also allowed to keys with cards:activate; `deactivate` within 15 minutes while untouched.",

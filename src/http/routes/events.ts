@@ -9,6 +9,7 @@ const eventsRoute = createRoute({
   method: "get",
   path: "/v1/me/events",
   tags: ["Card holder"],
+  operationId: "watchCard",
   summary: "The card now and with every change (WebSocket)",
   description: [
     "Offer the subprotocols `bearer` and the access token, in this order; the answer is `bearer`. Clients that can set",

@@ -7,10 +7,20 @@ import type { HoldCommand } from "../../domain/ledger/commands.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard } from "../find-card.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
 import { moneyProblem, runMoney } from "../run-money.ts";
-import { amount, answers, callerId, currency, jsonBody, microsOf, positiveAmount, visibleText } from "../schemas.ts";
+import {
+  amount,
+  answers,
+  BODY_REFUSALS,
+  callerId,
+  currency,
+  jsonBody,
+  microsOf,
+  positiveAmount,
+  visibleText,
+} from "../schemas.ts";
 import { callDetailsSchema, readCallDetails } from "../wire/call-details.ts";
 import { serialOf } from "../wire/cards.ts";
 import { heldSchema, heldWire, holdAnswerSchema, holdAnswerWire, holdNowWire } from "../wire/holds.ts";
@@ -20,15 +30,7 @@ const params = z.object({ serial: z.string().openapi({ example: "000012-0000345"
 const ttlSeconds = z.number().int().min(1).max(86_400);
 const overrun = z.enum(["refuse", "collect"]).default("refuse");
 
-const DOOR = [
-  "bad_request",
-  "unauthenticated",
-  "insufficient_scope",
-  "not_found",
-  "invalid_input",
-  "try_again",
-  "card_halted",
-] as const;
+const DOOR = ["not_found", "invalid_input", "card_halted", ...KEY_REFUSALS, ...BODY_REFUSALS] as const;
 const SPEND = [
   "insufficient_credit",
   "card_blocked",
@@ -43,6 +45,7 @@ const placeRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/holds/{id}",
   tags,
+  operationId: "placeHold",
   summary: "Hold credit for a call",
   description:
     "Sets credit aside for `ttlSeconds`. With `minimum` a part may be granted. `destination` is checked against the profile, longest prefix first; `subject` against the card's signed-in devices.",
@@ -82,6 +85,7 @@ const extendRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/extend",
   tags,
+  operationId: "extendHold",
   summary: "Charge what was used and hold again",
   description:
     "`sequence` counts from 1 without gaps. With nothing left: granted 0.00, final; what was used is charged all the same.",
@@ -115,6 +119,7 @@ const commitRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/commit",
   tags,
+  operationId: "commitHold",
   summary: "Charge the rest and settle",
   description:
     "`amount` is what was used since the last step. Up to 24 hours after the hold expired it collects what is still there; the state is then `late`. Allowed in every status of the card.",
@@ -136,6 +141,7 @@ const releaseRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/release",
   tags,
+  operationId: "releaseHold",
   summary: "Give the credit back and settle",
   description:
     "No body needed. Support (cards:write) gives a reason. On an expired hold a success that changes nothing.",
@@ -151,6 +157,7 @@ const readRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/holds/{id}",
   tags,
+  operationId: "getHold",
   summary: "One hold now",
   ...keyed({ scopes: ["switch", "cards:read"] }),
   request: { params },
@@ -161,6 +168,7 @@ const listRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/holds",
   tags,
+  operationId: "listHolds",
   summary: "A card's holds",
   description: "With `state=open`: what a crashed switch left behind.",
   ...keyed({ scopes: ["switch", "cards:read"] }),

@@ -5,19 +5,25 @@ import type { MoneyCommand } from "../../domain/ledger/commands.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { createRouter } from "../context.ts";
 import { findCard } from "../find-card.ts";
-import { keyed } from "../middleware/key.ts";
+import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
 import { moneyProblem, runMoney } from "../run-money.ts";
-import { answers, callerId, currency, jsonBody, microsOf, positiveAmount, visibleText } from "../schemas.ts";
+import {
+  answers,
+  BODY_REFUSALS,
+  callerId,
+  currency,
+  jsonBody,
+  microsOf,
+  positiveAmount,
+  visibleText,
+} from "../schemas.ts";
 import { callDetailsSchema, readCallDetails } from "../wire/call-details.ts";
 import { outcomeBalanceWire, shortBalanceSchema } from "../wire/cards.ts";
 
 const moneyParams = z.object({ serial: z.string().openapi({ example: "000012-0000345" }), id: callerId });
 
 const MONEY_REFUSALS = [
-  "bad_request",
-  "unauthenticated",
-  "insufficient_scope",
   "not_found",
   "card_not_redeemed",
   "card_not_activated",
@@ -27,14 +33,16 @@ const MONEY_REFUSALS = [
   "invalid_input",
   "currency_mismatch",
   "id_reused",
-  "try_again",
   "card_halted",
+  ...KEY_REFUSALS,
+  ...BODY_REFUSALS,
 ] as const;
 
 const creditRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/credits/{id}",
   tags: ["Money"],
+  operationId: "creditCard",
   summary: "Credit a card",
   description: "Pays debt first. The same id with the same body has one effect and one answer for the card's life.",
   ...keyed({ scopes: ["credit:write"] }),
@@ -70,6 +78,7 @@ const debitRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/debits/{id}",
   tags: ["Switch"],
+  operationId: "debitCard",
   summary: "Debit a card",
   description: "Takes the amount, or with `minimum` what there is down to it. Never below zero.",
   ...keyed({ scopes: ["switch"] }),
@@ -105,6 +114,7 @@ const reversalRoute = (of: "credits" | "debits") =>
     method: "post",
     path: `/v1/cards/{serial}/${of}/{id}/reversals/{reversal}`,
     tags: ["Money"],
+    operationId: of === "credits" ? "reverseCredit" : "reverseDebit",
     summary: of === "credits" ? "Take a credit back" : "Give a debit back",
     description:
       of === "credits"

@@ -20,6 +20,7 @@ const batchesRoute = createRoute({
   method: "get",
   path: "/v1/reports/batches",
   tags: ["Reports"],
+  operationId: "reportBatches",
   summary: "What became of issued batches",
   description: `Newest first, from the projection of touched cards; a partner's key sees its own. The arithmetic, all of it exact:
 

@@ -13,6 +13,7 @@ const topUpRoute = createRoute({
   method: "post",
   path: "/v1/me/top-ups",
   tags: ["Card holder"],
+  operationId: "topUp",
   summary: "Top up with a voucher",
   description:
     "Pays in the voucher's face value × `multiplier` + `addition` of its batch's bonus. A voucher pays once; the card it paid into gets its first answer again under any id. At most 20 codes a card and day that pay nothing in.",
