@@ -8,7 +8,7 @@ const provide = {
   modelSeed: Number(process.env["MODEL_SEED"] ?? Date.now() % 2 ** 31),
 };
 
-/** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
+/** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands; `kill` ends them all the time. */
 export default defineConfig({
   test: {
     projects: [
@@ -20,10 +20,14 @@ export default defineConfig({
           name: "e2e",
           root: import.meta.dirname,
           include: ["e2e/**/*.test.ts"],
+          exclude: ["e2e/kill.test.ts"],
           environment: "node",
           testTimeout: 20_000,
           provide,
         },
+      },
+      {
+        test: { name: "kill", root: import.meta.dirname, include: ["e2e/kill.test.ts"], environment: "node", provide },
       },
       {
         plugins: [
