@@ -12,7 +12,7 @@ const provide = {
 /** A test says what happens, not how fast: on a busy machine everything takes longer and is still right. */
 const PATIENCE_MS = 60_000;
 
-/** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands. */
+/** `unit` runs pure code on Node; `workers` everything else inside workerd, on the real bindings; `e2e` whole commands; `kill` ends them all the time. */
 export default defineConfig({
   test: {
     ...reporting,
@@ -32,10 +32,14 @@ export default defineConfig({
           name: "e2e",
           root: import.meta.dirname,
           include: ["e2e/**/*.test.ts"],
+          exclude: ["e2e/kill.test.ts"],
           environment: "node",
           testTimeout: PATIENCE_MS,
           provide,
         },
+      },
+      {
+        test: { name: "kill", root: import.meta.dirname, include: ["e2e/kill.test.ts"], environment: "node", provide },
       },
       {
         plugins: [

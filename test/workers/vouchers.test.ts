@@ -1,10 +1,9 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { DAY_MS } from "../../src/domain/time.ts";
 import { bootstrapKey, call } from "../support/api.ts";
-import { createDeck, issue, redeem, codesOf, type Deck } from "../support/cards.ts";
+import { codesOf, createDeck, issue, redeem, type Deck } from "../support/cards.ts";
 import { createBrand } from "../support/catalogue.ts";
 import { act, cardOf, holderOf, isReplayed, postingsOf, topUp, vouchersOf, type Holder } from "../support/vouchers.ts";
-
-const DAY_MS = 86_400_000;
 
 let deck: Deck;
 let vouchers: { batch: number; codes: string[] };
