@@ -47,6 +47,7 @@ describe("a card's object and its model", () => {
       console.info(JSON.stringify(details.counterexample));
     }
     expect(details.failed).toBe(false);
+    expect(details.numRuns, "interrupted").toBe(numRuns);
     console.info(`object model: ${operations} operations ${JSON.stringify(Object.fromEntries(kinds))}`);
     if (numRuns >= RUNS) for (const kind of REACHED) expect(kinds.get(kind) ?? 0, kind).toBeGreaterThan(0);
   }, 3_600_000);
