@@ -17,8 +17,9 @@ declare module "autocannon" {
     /** Seconds. */
     timeout?: number;
     requests: readonly {
-      setupRequest?: (request: RequestData) => RequestData;
-      onResponse?: (status: number, body: string) => void;
+      /** `context` is the connection's own, emptied before the first request of each iteration. */
+      setupRequest?: (request: RequestData, context: Record<string, unknown>) => RequestData;
+      onResponse?: (status: number, body: string, context: Record<string, unknown>) => void;
     }[];
     setupClient?: (client: EventEmitter) => void;
   };

@@ -10,12 +10,13 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { measureIssue, measureSheet } from "./batch-figures.ts";
 import { measureBundle } from "./bundle-figures.ts";
+import { measureCards } from "./card-figures.ts";
 import { makeCatalogue } from "./catalogue.ts";
 import { measureCriticalPath } from "./critical-path.ts";
 import { runRounds } from "./load.ts";
 import { makeLoads } from "./loads.ts";
 import { buildBundles, startBench, type BenchPlatform } from "./platform.ts";
-import { figuresOf, figureTable, loadTable, pathTable, ratiosOf, ratioTable } from "./report.ts";
+import { cardFiguresOf, figuresOf, figureTable, loadTable, pathTable, ratiosOf, ratioTable } from "./report.ts";
 import { command } from "../../src/cli/tools.ts";
 
 const RESULTS_FILE = path.join(import.meta.dirname, "results.json");
@@ -27,6 +28,11 @@ const FULL = {
   firstPerRound: 150,
   issues: 20,
   codes: 1_000_000,
+  hammerRounds: 5,
+  hammerRequests: 1280,
+  manyCards: 10_000,
+  postings: [1000, 100_000],
+  postingTurns: 40,
   paths: 15,
   startups: 5,
 };
@@ -37,6 +43,11 @@ const QUICK = {
   firstPerRound: 50,
   issues: 8,
   codes: 100_000,
+  hammerRounds: 2,
+  hammerRequests: 640,
+  manyCards: 500,
+  postings: [1000],
+  postingTurns: 15,
   paths: 5,
   startups: 2,
 };
@@ -48,9 +59,9 @@ machine slow requests down and change it less. Floors, without product code, in 
   bare Hono: a GET that answers text. sign only: 2 ES256 JWTs of redeem's claims (jose), HMAC-SHA-1 and MD5 of the SIP
   digest, HMAC-SHA-1 for TURN, HMAC-SHA-256 of the refresh token. read + sign: the same after one RPC that reads one row
   of an object's SQLite. object write: one RPC that in one transaction reads the card's row, replaces it, adds a posting
-  and an outcome and sets the alarm a second ahead, as a debit does; its alarm does nothing, while a debit's tells the
+  and an outcome and sets the alarm, as a debit does; two object writes: one after the other at one object. Its alarm does nothing, while a debit's tells the
   projection through the queue. created by one write + sign: a new object, one table, one row, the alarm, the signatures.
-Product routes: redeem again and debit over 100 cards; every request from an address of its own; one code key.
+Product routes: redeem again, debit, hold and commit over 100 cards, extend over 100 others with one hold each; every request from an address of its own; one code key.
 Start-up: wrangler check startup, "Active" (top level and garbage collection; idle left out), profiler included.`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -63,12 +74,15 @@ async function main(): Promise<number> {
   try {
     say("building");
     const bundles = await buildBundles(folder);
-    const [bundle, loads, [issued, sheet], criticalPath] = [
+    const [bundle, loads, cards, [issued, sheet], criticalPath] = [
       await measureBundle(bundles.product, folder, plan.startups),
       await withPlatform(folder, bundles.product, async (product) =>
         withPlatform(folder, bundles.floor, async (floor) =>
           runRounds(await makeLoads({ product, floor }, plan), plan, say),
         ),
+      ),
+      await withPlatform(folder, bundles.product, async (product) =>
+        withPlatform(folder, bundles.floor, async (floor) => measureCards({ product, floor }, plan, say)),
       ),
       await withPlatform(folder, bundles.product, async (platform) => {
         say("issuing");
@@ -87,12 +101,14 @@ async function main(): Promise<number> {
     const figures = figuresOf(issued, sheet, bundle);
     const { object, kv, d1 } = criticalPath.delaysMs;
     const slow = `Bindings made slow (object ${object} ms, KV ${kv} ms, D1 ${d1} ms) and counted, most of any run. A debit writes ${criticalPath.debitRowsWritten} rows.`;
-    console.log([loadTable(loads), ratioTable(ratios), NOTES, figureTable(figures)].join("\n\n"));
+    console.log(
+      [loadTable(loads), ratioTable(ratios), NOTES, figureTable([...cardFiguresOf(cards), ...figures])].join("\n\n"),
+    );
     console.log(`\n${slow}\n\n${pathTable(criticalPath)}`);
     const seconds = Math.round((performance.now() - startedMs) / 1000);
     const machine = `node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} CPUs`;
     console.log(`\nTook ${seconds} s; ${machine}. Again: npm run bench${values.quick ? " -- --quick" : ""}`);
-    const report = { quick: values.quick, machine, loads, ratios, issued, sheet, bundle, figures, criticalPath };
+    const report = { quick: values.quick, machine, loads, ratios, cards, issued, sheet, bundle, figures, criticalPath };
     const files = [RESULTS_FILE, ...(values.json === undefined ? [] : [values.json])];
     await Promise.all(files.map((file) => writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`)));
     return 0;

@@ -1,6 +1,7 @@
 /** What the bench issues and uses, made through the public API with the deployment's first key. */
 import { randomBytes } from "node:crypto";
 import { type Api, apiClient, NDJSON } from "../../src/cli/api-client.ts";
+import { WrongAnswer } from "./load.ts";
 
 const NAME = "bench";
 
@@ -24,7 +25,12 @@ export async function makeCatalogue(url: string, key: string): Promise<Bench> {
     digest: { mac: "sha1", algorithm: "MD5", secret: randomBytes(32).toString("base64url") },
     ice: { urls: ["turn:turn.bench.example:3478"], secret: randomBytes(32).toString("base64url") },
   });
-  await api.send("PUT", `/v1/profiles/${NAME}?partner=${NAME}`, { name: "Bench calling", trunk: NAME });
+  await api.send("PUT", `/v1/profiles/${NAME}?partner=${NAME}`, {
+    name: "Bench calling",
+    trunk: NAME,
+    // A load that ends may leave holds open.
+    concurrentCalls: 100,
+  });
   await api.send("PUT", `/v1/brands/${NAME}?partner=${NAME}`, { name: "Bench Talk" });
   await api.send("POST", `/v1/brands/${NAME}/publish`);
   const { key: switchKey } = await api.send<{ key: string }>("POST", "/v1/keys", {
@@ -66,4 +72,10 @@ export async function redeemOnce({ url }: Pick<Bench, "url">, body: RedeemBody):
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
+}
+
+export async function redeemed(bench: Pick<Bench, "url">, body: RedeemBody): Promise<void> {
+  const answer = await redeemOnce(bench, body);
+  const text = await answer.text();
+  if (answer.status !== 200) throw new WrongAnswer(`redeem: ${answer.status} ${text}`);
 }

@@ -1,7 +1,7 @@
 /** Bounded load on one route, and rounds of several routes in turn, so that all meet the same machine. */
 import type { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import autocannon from "autocannon";
+import autocannon, { type Options } from "autocannon";
 import { cpuSeconds } from "./processes.ts";
 import { percentile } from "./world-model.ts";
 
@@ -20,6 +20,13 @@ export type Load = {
   readonly expectedStatus: number;
   /** Called for every request. */
   readonly next: () => LoadRequest;
+  /** What the same connection sends once that is answered; both are counted. */
+  readonly followedBy?: (before: LoadRequest) => LoadRequest;
+  readonly connections?: number;
+  /** Called for every answer; true: right as it is, whatever its status. */
+  readonly answered?: (request: LoadRequest, status: number) => boolean;
+  /** Called before each round. */
+  readonly begin?: () => void;
   /** A fixed number of requests a round, for routes that use something up; otherwise as many as the time allows. */
   readonly amount?: number;
   /** Work it leaves to alarms is waited for, so that the next load does not pay for it. */
@@ -68,39 +75,25 @@ function sources(): () => string {
 }
 const nextSource = sources();
 
-async function runLoad(
+export async function runLoad(
   load: Load,
   bound: { amount: number } | { duration: number },
   attempt = 1,
 ): Promise<RoundSample> {
   const latenciesMs: number[] = [];
   let wrong: string | undefined;
+  load.begin?.();
   const cpuBefore = (await cpuSeconds(load.pids)) ?? Number.NaN;
   const startedMs = performance.now();
   let lastMs = startedMs;
   const { errors, timeouts } = await autocannon({
     url: load.url,
-    connections: CONNECTIONS,
+    connections: load.connections ?? CONNECTIONS,
     timeout: TIMEOUT_SECONDS,
     ...bound,
-    requests: [
-      {
-        setupRequest: (request) => {
-          const { method, path, headers, body } = load.next();
-          const json = body === undefined ? {} : { "Content-Type": "application/json" };
-          return {
-            ...request,
-            method,
-            path,
-            headers: { "CF-Connecting-IP": nextSource(), ...json, ...headers },
-            ...(body !== undefined && { body: JSON.stringify(body) }),
-          };
-        },
-        onResponse: (status, body) => {
-          if (status !== load.expectedStatus) wrong ??= `${status}: ${body.slice(0, SHOWN_BODY)}`;
-        },
-      },
-    ],
+    requests: stepsOf(load, (status, body) => {
+      wrong ??= `${status}: ${body.slice(0, SHOWN_BODY)}`;
+    }),
     setupClient: (client: EventEmitter) => {
       client.on("response", (_status: number, _bytes: number, ms: number) => {
         latenciesMs.push(ms);
@@ -120,6 +113,32 @@ async function runLoad(
     p99Ms: percentile(latenciesMs, 0.99),
     cpuMs: (cpu * 1000) / latenciesMs.length,
   };
+}
+
+/** An iteration of one connection: a request, and the one that follows from it. */
+function stepsOf(load: Load, onWrong: (status: number, body: string) => void): Options["requests"] {
+  const step = (requestAfter: (before: LoadRequest | undefined) => LoadRequest): Options["requests"][number] => ({
+    setupRequest: (request, context) => {
+      const sent = requestAfter(context["sent"] as LoadRequest | undefined);
+      context["sent"] = sent;
+      const { method, path, headers, body } = sent;
+      const json = body === undefined ? {} : { "Content-Type": "application/json" };
+      return {
+        ...request,
+        method,
+        path,
+        headers: { "CF-Connecting-IP": nextSource(), ...json, ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      };
+    },
+    onResponse: (status, body, context) => {
+      const isRight = load.answered?.(context["sent"] as LoadRequest, status) ?? false;
+      if (!isRight && status !== load.expectedStatus) onWrong(status, body);
+    },
+  });
+  const { followedBy } = load;
+  const first = step(() => load.next());
+  return followedBy ? [first, step((before) => followedBy(before ?? load.next()))] : [first];
 }
 
 function noAnswers({ name }: Load): never {

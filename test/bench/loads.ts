@@ -1,8 +1,9 @@
 /** The routes that are measured against their floors, each with what it sends. */
 import { randomInt, randomUUID } from "node:crypto";
+import { apiClient } from "../../src/cli/api-client.ts";
 import { checkSymbol32, formatCode } from "../../src/domain/code/read.ts";
-import { codesOf, issue, makeCatalogue, redeemBody, redeemOnce } from "./catalogue.ts";
-import { WrongAnswer, type Load, type LoadRequest } from "./load.ts";
+import { codesOf, issue, makeCatalogue, redeemBody, redeemed, type Bench, type SheetRow } from "./catalogue.ts";
+import type { Load, LoadRequest } from "./load.ts";
 import type { BenchPlatform } from "./platform.ts";
 
 /** As many cards as floor objects, so that both sides have as much to keep in memory. */
@@ -17,6 +18,8 @@ export const PAIRS: readonly Pair[] = [
   { route: "first redemption", floor: "floor: created by one write + sign" },
   { route: "unknown code", floor: "floor: bare Hono", goal: 0.5 },
   { route: "debit", floor: "floor: object write", goal: 0.85 },
+  { route: "hold + commit", floor: "floor: two object writes", goal: 0.85 },
+  { route: "extend", floor: "floor: object write", goal: 0.85 },
 ];
 
 const redeem = (body: unknown): LoadRequest => ({ method: "POST", path: "/v1/redeem", body });
@@ -30,15 +33,13 @@ export async function makeLoads(
   { rounds, firstPerRound }: LoadPlan,
 ): Promise<Load[]> {
   const bench = await makeCatalogue(ours.url, ours.key);
-  const [used, fresh] = [
+  const [used, held, fresh] = [
+    await codesOf(bench, await issue(bench, CARDS, "900.00")),
     await codesOf(bench, await issue(bench, CARDS, "900.00")),
     await codesOf(bench, await issue(bench, firstPerRound * (rounds + 1))),
   ];
   const holders = used.map(({ code }) => redeemBody(code));
-  for (const holder of holders) {
-    const answer = await redeemOnce(bench, holder);
-    if (answer.status !== 200) throw new WrongAnswer(`redeem: ${answer.status} ${await answer.text()}`);
-  }
+  for (const holder of [...holders, ...held.map(({ code }) => redeemBody(code))]) await redeemed(bench, holder);
   const unused = fresh.map(({ code }) => redeemBody(code))[Symbol.iterator]();
   const cards = inTurn(used.map(({ serial }) => serial));
   const holder = inTurn(holders);
@@ -55,20 +56,18 @@ export async function makeLoads(
     {
       ...floors,
       name: "floor: object write",
-      next: () => floor("PUT", `/write?card=${cards()}&id=${randomUUID()}`),
+      next: () => floorWrite(cards() ?? ""),
       settles: true,
     },
     {
       ...product,
       name: "debit",
-      next: () => ({
-        method: "PUT",
-        path: `/v1/cards/${cards()}/debits/${randomUUID()}`,
-        headers: { Authorization: `Bearer ${bench.switchKey}` },
-        body: { amount: "0.01", currency: "EUR" },
-      }),
+      next: () => debit(bench, cards() ?? ""),
       settles: true,
     },
+    { ...floors, ...floorWrites(cards), name: "floor: two object writes", settles: true },
+    { ...product, ...holdAndCommit(bench, cards), name: "hold + commit", settles: true },
+    { ...product, ...(await extensions(bench, held)), name: "extend", settles: true },
     {
       ...floors,
       name: "floor: created by one write + sign",
@@ -86,7 +85,68 @@ export async function makeLoads(
   ];
 }
 
-function inTurn<T>(values: readonly T[]): () => T | undefined {
+const sent = (
+  { switchKey }: Bench,
+  method: LoadRequest["method"],
+  path: string,
+  body: Record<string, unknown>,
+): LoadRequest => ({ method, path, headers: { Authorization: `Bearer ${switchKey}` }, body });
+
+export const debit = (bench: Bench, serial: string, amount = "0.01"): LoadRequest =>
+  sent(bench, "PUT", `/v1/cards/${serial}/debits/${randomUUID()}`, { amount, currency: "EUR" });
+
+type Sends = Pick<Load, "next" | "followedBy" | "answered" | "begin">;
+
+export const floorWrite = (card: string): LoadRequest => floor("PUT", `/write?card=${card}&id=${randomUUID()}`);
+
+/** Twice at the same object, as a hold and its commit. */
+const floorWrites = (cards: () => string | undefined): Sends => ({
+  next: () => floorWrite(cards() ?? ""),
+  followedBy: ({ method, path }) => ({ method, path: `${path}-2` }),
+});
+
+/** A new hold each time, and its commit. */
+const holdAndCommit = (bench: Bench, cards: () => string | undefined): Sends => ({
+  next: () => placing(bench, cards() ?? ""),
+  followedBy: ({ path }) => sent(bench, "POST", `${path}/commit`, { amount: "0.01" }),
+});
+
+const placing = (bench: Bench, serial: string): LoadRequest =>
+  sent(bench, "PUT", `/v1/cards/${serial}/holds/${randomUUID()}`, {
+    amount: "0.02",
+    currency: "EUR",
+    ttlSeconds: 3600,
+  });
+
+/**
+ * One hold a card, extended in turn, never twice at once. What a round's end cut off is sent again with its old number,
+ * which is safe.
+ */
+async function extensions(bench: Bench, cards: readonly SheetRow[]): Promise<Sends> {
+  const sequences = new Map<string, number>();
+  for (const { serial } of cards) {
+    const { path, body } = placing(bench, serial);
+    await apiClient(bench.url, bench.switchKey).send("PUT", path, body);
+    sequences.set(`${path}/extend`, 1);
+  }
+  let free = [...sequences.keys()];
+  return {
+    begin: () => (free = [...sequences.keys()]),
+    next: () => {
+      const path = free.shift() ?? "";
+      const steps = { sequence: sequences.get(path), used: "0.01", amount: "0.02", ttlSeconds: 3600 };
+      return sent(bench, "POST", path, steps);
+    },
+    answered: ({ path }, status) => {
+      if (status !== 200) return false;
+      sequences.set(path, (sequences.get(path) ?? 0) + 1);
+      free.push(path);
+      return true;
+    },
+  };
+}
+
+export function inTurn<T>(values: readonly T[]): () => T | undefined {
   let next = 0;
   return () => values[next++ % values.length];
 }
