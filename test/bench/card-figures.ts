@@ -1,6 +1,6 @@
 /** What a card's load and history do to a debit: many callers at one card, many cards in turn, many postings on a card. */
 import { codesOf, issue, makeCatalogue, redeemBody, redeemed, type Bench } from "./catalogue.ts";
-import { median, runLoad, WrongAnswer, type Load } from "./load.ts";
+import { median, runLoad, settled, WrongAnswer, type Load } from "./load.ts";
 import { debit, floorWrite, inTurn, type Platforms } from "./loads.ts";
 
 const CALLERS = 64;
@@ -95,6 +95,7 @@ async function hammered(bench: Bench, platforms: Platforms, plan: CardPlan): Pro
 async function inTurnOver(bench: Bench, platforms: Platforms, { manyCards }: CardPlan): Promise<CardFigures["many"]> {
   const few = inTurn(await usedCards(bench, FEW_CARDS, "900.00"));
   const many = inTurn(await usedCards(bench, manyCards, "1.00"));
+  await settled();
   const part = Math.min(manyCards / 5, 1000);
   const load = (name: string, cards: () => string | undefined): Load => ({
     ...productLoad(platforms, name),
@@ -122,6 +123,7 @@ async function byPostings(bench: Bench, platforms: Platforms, plan: CardPlan): P
   };
   // The first posting is the card's own credit; what is measured below adds some more.
   for (const [index, count] of plan.postings.entries()) await debits(grown[index] ?? "", count - 1);
+  await settled();
   const times = new Map<number, number[]>([FEW_POSTINGS, ...plan.postings].map((count) => [count, []]));
   for (const serial of young) {
     for (let count = 1; count < FEW_POSTINGS - DEBITS_A_TURN / 2; count++) await timed(bench, serial);

@@ -11,7 +11,7 @@ import { SignJWT } from "jose";
 type FloorEnv = { readonly CARDS: DurableObjectNamespace<CardAccount> };
 
 /** As the product's: how long after a change the alarm is set. */
-const ALARM_DELAY_MS = 1000;
+const ALARM_DELAY_MS = 3000;
 const ISSUER = "http://127.0.0.1:8787";
 const DOMAIN = "sip.bench.example";
 const LIFETIME_SECONDS = 600;

@@ -25,8 +25,8 @@ export type Load = {
   readonly connections?: number;
   /** Called for every answer; true: right as it is, whatever its status. */
   readonly answered?: (request: LoadRequest, status: number) => boolean;
-  /** Called before each round. */
-  readonly begin?: () => void;
+  /** Done before each round, outside its time. */
+  readonly begin?: () => Promise<void>;
   /** A fixed number of requests a round, for routes that use something up; otherwise as many as the time allows. */
   readonly amount?: number;
   /** Work it leaves to alarms is waited for, so that the next load does not pay for it. */
@@ -54,7 +54,8 @@ export type RoundOptions = {
 };
 
 const CONNECTIONS = 16;
-const SETTLE_MS = 1300;
+/** Longer than a card waits before it tells the projection. */
+const SETTLE_MS = 3500;
 const TIMEOUT_SECONDS = 20;
 const SHOWN_BODY = 500;
 const MOST_ATTEMPTS = 3;
@@ -82,7 +83,7 @@ export async function runLoad(
 ): Promise<RoundSample> {
   const latenciesMs: number[] = [];
   let wrong: string | undefined;
-  load.begin?.();
+  await load.begin?.();
   const cpuBefore = (await cpuSeconds(load.pids)) ?? Number.NaN;
   const startedMs = performance.now();
   let lastMs = startedMs;
@@ -105,7 +106,7 @@ export async function runLoad(
   if (errors + timeouts > 0) throw new WrongAnswer(`${load.name}: ${errors} errors, ${timeouts} timeouts`);
   // A machine that stood still for the whole of a short round: no sample, so it is taken again.
   if (latenciesMs.length === 0) return attempt < MOST_ATTEMPTS ? runLoad(load, bound, attempt + 1) : noAnswers(load);
-  if (load.settles === true) await sleep(SETTLE_MS);
+  if (load.settles === true) await settled();
   const cpu = ((await cpuSeconds(load.pids)) ?? Number.NaN) - cpuBefore;
   return {
     requests: latenciesMs.length,
@@ -140,6 +141,9 @@ function stepsOf(load: Load, onWrong: (status: number, body: string) => void): O
   const first = step(() => load.next());
   return followedBy ? [first, step((before) => followedBy(before ?? load.next()))] : [first];
 }
+
+/** Until the alarms of what was just done have gone off. */
+export const settled = (): Promise<void> => sleep(SETTLE_MS);
 
 function noAnswers({ name }: Load): never {
   throw new WrongAnswer(`${name}: no answers at all`);
