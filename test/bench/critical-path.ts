@@ -30,7 +30,7 @@ export type CriticalPath = {
   readonly debitRowsWritten: number;
 };
 
-const ALARM_MS = 1500;
+const ALARM_MS = 3500;
 const WARM = "warm: redeem again";
 const ONE_OBJECT = "floor: one object call";
 const ONE_OF_EACH = "floor: one KV, D1 and object call";
