@@ -12,18 +12,30 @@ const credit: MoneyCommand = {
 };
 const asked = { command: credit, concurrentCalls: 2, destinationAllowed: true };
 
-export const COUNTEREXAMPLES: readonly { readonly name: string; readonly plan: Plan }[] = [false, true].map(
-  (revives) => ({
-    name: `a credit on a blocked card that is over, of a batch that ${revives ? "revives" : "does not revive"}`,
+type Example = { readonly name: string; readonly plan: Plan };
+
+const creditsOnBlockedCards = [false, true].map((revives): Example => ({
+  name: `a credit on a blocked card that is over, of a batch that ${revives ? "revives" : "does not revive"}`,
+  plan: {
+    start: "redeemed",
+    revives,
+    operations: [
+      { type: "block" },
+      { type: "tick", byMs: 2 * 86_400_000 },
+      { type: "ask", asked },
+      { type: "again", back: 1 },
+    ],
+  },
+}));
+
+export const COUNTEREXAMPLES: readonly Example[] = [
+  ...creditsOnBlockedCards,
+  {
+    name: "a first device on a card of the first release that is over",
     plan: {
-      start: "redeemed",
-      revives,
-      operations: [
-        { type: "block" },
-        { type: "tick", byMs: 2 * 86_400_000 },
-        { type: "ask", asked },
-        { type: "again", back: 1 },
-      ],
+      start: "first_release",
+      revives: false,
+      operations: [{ type: "tick", byMs: 3 * 86_400_000 + 1 }, { type: "redeem" }],
     },
-  }),
-);
+  },
+];

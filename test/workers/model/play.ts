@@ -24,6 +24,8 @@ class Game {
   #model = newObject();
   #machineMs = START_MS;
   #stored: Stored = null;
+  /** This test's device has a seat. A card of the first release has none, whatever its state. */
+  #isSeated = false;
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -177,15 +179,19 @@ class Game {
     const { card } = this.#model;
     if (card.firstUsedAtMs !== null) {
       const status = statusOf(card, nowMs);
-      this.#same("redeem again", code, ["active", "expired"].includes(status) ? null : `card_${status}`);
-      // A card of the first release has no device of this test yet: its first one changes no money.
-      if (code === null) this.#model.clockMs = Number((await this.card.stored())?.card["clock_ms"]);
+      const isAllowed = status === "active" || (status === "expired" && this.#isSeated);
+      this.#same("redeem again", code, isAllowed ? null : `card_${status}`);
+      if (code !== null) return;
+      this.#isSeated = true;
+      // A first seat on a card of the first release changes no money, and moves its clock.
+      this.#model.clockMs = Number((await this.card.stored())?.card["clock_ms"]);
       return;
     }
     const endsBefore = card.endsAtMs;
     const ends = (await this.card.stored())?.card["expires_at_ms"] ?? null;
     this.#same("redeem", code, act(card, { type: "first", endsAtMs: ends === null ? null : Number(ends) }, nowMs));
     if (code !== null) return;
+    this.#isSeated = true;
     Object.assign(this.#model, { touched: true, clockMs: nowMs });
     const isEarlier = endsBefore !== null && Number(ends) === endsBefore;
     const isNextDay = Number(ends) >= nowMs + DAY_MS && Number(ends) < nowMs + 2 * DAY_MS;
