@@ -157,6 +157,12 @@ export type NoticeEvent = {
   readonly data: NoticeData;
 };
 
+/**
+ * Notices of one card in the order they were given. Messages overtake each other, so each repeats the notices sent
+ * shortly before its own: whichever arrives first brings all of them, and the reader skips what it knows.
+ */
+export type NoticesEvent = { readonly type: "events"; readonly events: readonly NoticeEvent[] };
+
 export type CardProjection = Pick<
   CardState,
   "version" | "card" | "balance" | "shortfallMicros" | "firstUsedAtMs" | "expiresAtMs"

@@ -1,12 +1,19 @@
 /**
- * What a card tells its partner unasked: that it ends soon, and that its credit runs low. Pure.
- * What was told is part of the card's state, so a notice and the change that caused it live or die together.
+ * What a card tells its partner unasked: first use, a block, credit running low, its end coming, a call settled too late.
+ * Pure. A notice is part of the decision that causes it, so the two live or die together.
  */
 import { cardStatus, type CardState } from "./card.ts";
+import type { Hold } from "./hold.ts";
 import { formatAmount } from "./money.ts";
 import { DAY_MS, toRfc3339 } from "./time.ts";
 
-export const CARD_NOTICES = ["card.expiring", "card.low_balance"] as const;
+export const CARD_NOTICES = [
+  "card.redeemed",
+  "card.low_balance",
+  "card.expiring",
+  "card.blocked",
+  "hold.late",
+] as const;
 export type NoticeType = (typeof CARD_NOTICES)[number];
 
 /** `data` is what a receiver outside sees: decimal strings and RFC 3339 times. */
@@ -14,6 +21,8 @@ export type CardNotice = { readonly event: NoticeType; readonly data: NoticeData
 export type NoticeData = {
   readonly expiresAt: string | null;
   readonly balance: { readonly available: string; readonly held: string; readonly currency: string };
+  /** Of `hold.late`: what could still be collected of the call, and what could not. */
+  readonly hold?: { readonly id: string; readonly charged: string; readonly shortfall: string };
 };
 
 const EXPIRING_WITHIN_MS = 7 * DAY_MS;
@@ -32,11 +41,30 @@ const notice = (event: NoticeType, { expiresAtMs, balance, currency }: CardState
   },
 });
 
+/** A hold was committed after its end: what is told of is how much of the call is lost. */
+export function lateNotice(state: CardState, { id, chargedMicros, shortfallMicros }: Hold): CardNotice {
+  const { event, data } = notice("hold.late", state);
+  const [charged, shortfall] = [chargedMicros, shortfallMicros].map((micros) => formatAmount(micros, state.currency));
+  return { event, data: { ...data, hold: { id, charged: charged ?? "", shortfall: shortfall ?? "" } } };
+}
+
 /** What is left counts, credit held for a call included: holding alone spends nothing. */
 const isLow = ({ balance, faceValueMicros }: CardState): boolean =>
   balance.available + balance.held < Math.ceil(faceValueMicros / LOW_FRACTION);
 
-/** A change of a card, completed by what it gives notice of: told once when spending crosses the line, armed again above it. */
+const cannotSpend = ({ blocked, balance }: CardState): boolean => blocked || balance.debt > 0;
+
+/** By an act or by debt. A card that was closed or recalled before is not blocked on top of it. */
+const wasBlocked = (before: CardState, after: CardState): boolean =>
+  cannotSpend(after) && !cannotSpend(before) && cardStatus(after, after.clockMs) === "blocked";
+
+const wasFirstUsed = (before: CardState, after: CardState): boolean =>
+  before.firstUsedAtMs === null && after.firstUsedAtMs !== null;
+
+/**
+ * A change of a card, completed by what it gives notice of. Low credit is told once when spending crosses the line, and
+ * armed again above it.
+ */
 export function withNotices(
   before: CardState,
   after: CardState,
@@ -45,7 +73,11 @@ export function withNotices(
   const crossed = low && !before.lowBalanceTold && after.balance.spent > before.balance.spent;
   const lowBalanceTold = low && (before.lowBalanceTold || crossed);
   const state = lowBalanceTold === after.lowBalanceTold ? after : { ...after, lowBalanceTold };
-  return { state, notices: crossed ? [notice("card.low_balance", state)] : [] };
+  const told: NoticeType[] = [];
+  if (wasFirstUsed(before, after)) told.push("card.redeemed");
+  if (crossed) told.push("card.low_balance");
+  if (wasBlocked(before, after)) told.push("card.blocked");
+  return { state, notices: told.map((event) => notice(event, state)) };
 }
 
 const isToldOf = (state: CardState, endMs: number): boolean =>

@@ -61,9 +61,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     super(ctx, env);
     this.#store = new CardAccountStore(ctx.storage.sql);
     const store = this.#store;
-    const outbox = new CardOutbox(ctx.storage.sql, (events) =>
-      this.env.CARD_EVENTS.sendBatch(events.map((body) => ({ body }))),
-    );
+    const outbox = new CardOutbox(ctx.storage.sql, (notices) => this.env.CARD_EVENTS.send(notices));
     this.#turns = new CardTurns(ctx, { store, outbox, onChange: () => this.#live.tell() });
     this.#live = new CardLive(ctx, {
       store,
@@ -123,7 +121,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     const opened = first?.value.state ?? changed(turn);
     const state = { ...opened, lastDevice: opened.lastDevice + 1 };
     const seat = newSeat(state.lastDevice, device, nowMs);
-    this.#turns.commit(call.terms.number, { state, postings: first?.value.postings ?? [] });
+    this.#turns.commit(call.terms.number, { ...first?.value, state });
     this.#store.saveDevice(seat);
     return ok(this.#redeemed(state, seat, nowMs));
   }

@@ -43,7 +43,9 @@ export class CardAlarm {
     live.tell();
     const { batch, state } = stored;
     const isTold = stored.projectedVersion >= state.version || (await this.#project(batch, state, nowMs));
-    const isSent = await this.#attempt("notices_delayed", batch, state, () => this.#parts.outbox.drain(batch, state));
+    const isSent = await this.#attempt("notices_delayed", batch, state, () =>
+      this.#parts.outbox.drain(batch, state, nowMs),
+    );
     if (!isTold || !isSent) await turns.wake(nowMs + RETRY_MS);
     const resumeMs = await this.#parts.resume();
     const oldestCallMs = store.eraseCalls(nowMs - CALL_DETAILS_KEPT_MS);

@@ -172,11 +172,17 @@ CREATE TABLE voucher_failures (
 ) STRICT;
 `;
 
+/** What was sent is kept for a while: it travels again before what comes later, so that nothing overtakes it. */
+const NOTICES_IN_ORDER = `
+ALTER TABLE outbox ADD COLUMN sent_at_ms INTEGER;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
   { version: 3, sql: NOTICES },
   { version: 4, sql: TRANSFERS },
+  { version: 5, sql: NOTICES_IN_ORDER },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

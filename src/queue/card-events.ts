@@ -1,7 +1,7 @@
 /** The queue's consumer: at least once, any order, so what it does is idempotent. A poisoned message harms no other. */
 import { z } from "zod";
 import { configOf } from "../config.ts";
-import type { CardEvent, NoticeEvent } from "../domain/card-calls.ts";
+import type { CardEvent, NoticeEvent, NoticesEvent } from "../domain/card-calls.ts";
 import { CARD_NOTICES } from "../domain/card-notices.ts";
 import { formatSerial } from "../domain/serial.ts";
 import { servicesOf } from "../services/services.ts";
@@ -43,20 +43,30 @@ const noticeSchema = z.object({
   data: z.object({
     expiresAt: z.string().nullable(),
     balance: z.object({ available: z.string(), held: z.string(), currency: z.string() }),
+    hold: z.object({ id: z.string(), charged: z.string(), shortfall: z.string() }).exactOptional(),
   }),
 }) satisfies z.ZodType<NoticeEvent>;
 
-const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticeSchema]);
+const noticesSchema = z.object({
+  type: z.literal("events"),
+  events: z.array(noticeSchema),
+}) satisfies z.ZodType<NoticesEvent>;
+
+/** A notice by itself is what objects of the release before this one send. */
+const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticesSchema, noticeSchema]);
 
 export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<void> {
   const { db, now } = servicesOf(env, configOf(env));
   const events: CardEvent[] = [];
+  const notices: NoticeEvent[] = [];
   for (const message of batch.messages) {
-    const parsed = messageSchema.safeParse(message.body);
-    if (parsed.data?.type === "card") events.push(parsed.data);
-    else if (parsed.data?.type === "event") logNotice(parsed.data);
+    const { data } = messageSchema.safeParse(message.body);
+    if (data?.type === "card") events.push(data);
+    else if (data?.type === "events") notices.push(...data.events);
+    else if (data?.type === "event") notices.push(data);
     else console.error(JSON.stringify({ event: "message_unreadable", id: message.id, attempts: message.attempts }));
   }
+  for (const notice of new Map(notices.map((each) => [each.id, each])).values()) logNotice(notice);
   // Only the newest of each card: one statement must not meet the same row twice.
   const newest = new Map<string, CardEvent>();
   for (const event of events) {

@@ -4,7 +4,17 @@ import type { CardState } from "../../src/domain/card.ts";
 import type { Command } from "../../src/domain/ledger/commands.ts";
 import { decide, isDue, NO_CONTEXT } from "../../src/domain/ledger/decide.ts";
 import { DAY_MS } from "../../src/domain/time.ts";
-import { cardState, credit, debit, FACE_MICROS, NOW_MS, untouched } from "../support/card-states.ts";
+import { LATE_COMMIT_MS, type Hold } from "../../src/domain/hold.ts";
+import {
+  cardState,
+  credit,
+  debit,
+  FACE_MICROS,
+  indebted,
+  NOW_MS,
+  standing,
+  untouched,
+} from "../support/card-states.ts";
 
 /** Runs commands one after another; answers the last state and every notice. */
 function run(start: CardState, ...commands: Command[]) {
@@ -58,6 +68,92 @@ describe("low balance", () => {
     const decision = decide(cardState(), reversal(9_000_000), { ...NO_CONTEXT, original }, NOW_MS);
     expect(decision.ok && decision.value.notices).toBeUndefined();
     expect(decision.ok && run(decision.value.state, debit(100_000)).told).toEqual(["card.low_balance 0.90"]);
+  });
+});
+
+describe("first use", () => {
+  it("is told with the first redemption, of vouchers when they are used, and of a card that replaces another", () => {
+    expect(run(untouched(), { type: "first", endsAtMs: null }).told).toEqual(["card.redeemed 10.00"]);
+    const consume = { type: "consume", card: "000012-0000002", id: "v" } as const;
+    expect(run(untouched({}, { kind: "voucher" }), consume).told).toEqual(["card.redeemed 0.00"]);
+    const mover = { card: "000012-0000002", id: "r" };
+    const moved = run(
+      untouched(),
+      { type: "reserve", ...mover },
+      { type: "transfer_in", ...mover, amountMicros: 5_000_000, endsAtMs: null },
+    );
+    expect(moved.told).toEqual(["card.redeemed 5.00"]);
+  });
+
+  it("is not told of what happens to a card before it", () => {
+    expect(run(untouched({ onSale: true }), { type: "activate" }).told).toEqual([]);
+  });
+});
+
+describe("a block", () => {
+  const blocked = (...commands: Command[]) => run(cardState(), ...commands).told;
+
+  it("is told once until the card was unblocked, also of a card nobody has used", () => {
+    expect(blocked({ type: "block" }, { type: "block" })).toEqual(["card.blocked 10.00"]);
+    expect(blocked({ type: "block" }, { type: "unblock" }, { type: "block" })).toHaveLength(2);
+    expect(run(untouched(), { type: "block" }).told).toEqual(["card.blocked 0.00"]);
+  });
+
+  it("is told of debt, which blocks too, and not again when the card is blocked besides", () => {
+    const original = { movedMicros: FACE_MICROS, reversedMicros: 0 };
+    const spent = run(cardState(), debit(9_000_000)).state;
+    const decision = decide(spent, reversal(FACE_MICROS), { ...NO_CONTEXT, original }, NOW_MS);
+    expect(decision.ok && decision.value.notices?.map(({ event }) => event)).toEqual(["card.blocked"]);
+    expect(run(indebted, { type: "block" }).told).toEqual([]);
+  });
+
+  it("is not told of a card that had ended for good before", () => {
+    expect(run(cardState({ standing: standing({ status: "recalled" }) }), { type: "block" }).told).toEqual([]);
+    expect(run(cardState({ closed: true }), { type: "block" }).told).toEqual([]);
+  });
+});
+
+describe("a late commit", () => {
+  const expired: Hold = {
+    id: "h",
+    state: "expired",
+    amountMicros: 4_000_000,
+    sequence: 1,
+    chargedMicros: 500_000,
+    releasedMicros: 4_000_000,
+    shortfallMicros: 0,
+    subject: null,
+    destination: null,
+    reference: null,
+    createdAtMs: NOW_MS - 2000,
+    expiresAtMs: NOW_MS - 1000,
+    settledAtMs: null,
+  };
+  const late = (ended: Hold, spentMicros = 0) => {
+    const state = run(cardState(), ...(spentMicros > 0 ? [debit(spentMicros)] : [])).state;
+    const command: Command = { type: "commit", id: "h", usedMicros: 3_000_000, overrun: "refuse" };
+    const decision = decide(state, command, { ...NO_CONTEXT, hold: ended }, NOW_MS);
+    if (!decision.ok) throw new Error(decision.error.code);
+    return (decision.value.notices ?? []).map(({ event, data }) => [event, data.hold]);
+  };
+
+  it("says what could be collected and what could not", () => {
+    expect(late(expired)).toEqual([["hold.late", { id: "h", charged: "3.50", shortfall: "0.00" }]]);
+    expect(late(expired, 9_000_000)).toEqual([["hold.late", { id: "h", charged: "1.50", shortfall: "2.00" }]]);
+    const tooLate = { ...expired, expiresAtMs: NOW_MS - LATE_COMMIT_MS - 1 };
+    expect(late(tooLate)).toEqual([["hold.late", { id: "h", charged: "0.50", shortfall: "3.00" }]]);
+  });
+
+  it("is none when the hold was open", () => {
+    const { state } = run(cardState(), hold(4_000_000));
+    const open: Hold = { ...expired, state: "open", releasedMicros: 0, expiresAtMs: NOW_MS + 1000 };
+    const decision = decide(
+      state,
+      { type: "commit", id: "h", usedMicros: 1, overrun: "refuse" },
+      { ...NO_CONTEXT, hold: open },
+      NOW_MS,
+    );
+    expect(decision.ok && decision.value.notices).toBeUndefined();
   });
 });
 

@@ -224,6 +224,7 @@ describe("the alarm", () => {
     });
     const alarm = await runInDurableObject(stub(), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBeGreaterThan(Date.now() + 20_000);
-    expect(send).toHaveBeenCalledTimes(1);
+    // The projection, and the notice of the first redemption.
+    expect(send).toHaveBeenCalledTimes(2);
   });
 });

@@ -10,7 +10,13 @@ import { standing, terms } from "../support/card-states.ts";
 const phone: NewDevice = { idHash: "a".repeat(64), name: null, platform: null, publicKey: null };
 
 /** Once released, a line here is only ever joined by another. */
-const RELEASED = ["1 d2c1dd821ec555c3", "2 3dccae60f4e9deb6", "3 4b8830042d1cad6e", "4 2d505f9487f60b65"];
+const RELEASED = [
+  "1 d2c1dd821ec555c3",
+  "2 3dccae60f4e9deb6",
+  "3 4b8830042d1cad6e",
+  "4 2d505f9487f60b65",
+  "5 b95424336bdec51b",
+];
 
 it("keeps every released step as it was", async () => {
   const sums = MIGRATIONS.map(async ({ version, sql }) => `${version} ${await sha256Hex(sql, 8)}`);

@@ -2,7 +2,7 @@
 import { createMessageBatch, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { NoticeEvent } from "../../src/domain/card-calls.ts";
+import type { NoticeEvent, NoticesEvent } from "../../src/domain/card-calls.ts";
 import { DAY_MS } from "../../src/domain/time.ts";
 import { consumeCardEvents } from "../../src/queue/card-events.ts";
 import { bootstrapKey, call } from "../support/api.ts";
@@ -21,7 +21,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const freshCard = (): Promise<Redeemed> => redeemed(deck.codes[next++]);
+/** Its first redemption was told of. */
+async function freshCard(): Promise<Redeemed> {
+  const card = await redeemed(deck.codes[next++]);
+  await drained(card);
+  return card;
+}
+/** Those of the message that are not repeated from one before. */
+const last = (events: readonly NoticeEvent[], count = 1) => events.slice(-count);
 const objectOf = ({ card }: Redeemed) => env.CARDS.getByName(card.serial);
 const debit = (card: Redeemed, id: string, amount: string) =>
   call("PUT", `/v1/cards/${card.card.serial}/debits/${id}`, { key: switchKey, body: { amount, currency: "EUR" } });
@@ -35,19 +42,19 @@ const moveTo = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: ms });
 const waiting = (card: Redeemed) =>
   runInDurableObject(objectOf(card), (_, { storage }) =>
     storage.sql
-      .exec("SELECT event FROM outbox ORDER BY version")
+      .exec("SELECT event FROM outbox WHERE sent_at_ms IS NULL ORDER BY version")
       .toArray()
       .map(({ event }) => event),
   );
 
-/** Runs the alarm with a queue that keeps what it is sent, or fails. */
+/** Runs the alarm with a queue that keeps the notices it is sent, or fails with them. */
 async function drained(card: Redeemed, fails = false): Promise<NoticeEvent[]> {
   const sent: NoticeEvent[] = [];
   await runInDurableObject(objectOf(card), async (instance) => {
     const queue = {
-      send: async () => undefined,
-      sendBatch: async (messages: { body: NoticeEvent }[]) => {
-        sent.push(...messages.map(({ body }) => body));
+      send: async (message: NoticesEvent | { type: "card" }) => {
+        if (message.type === "card") return;
+        sent.push(...message.events);
         if (fails) throw new Error("queue down");
       },
     };
@@ -66,8 +73,9 @@ describe("low balance", () => {
     await debit(card, "d2", "4.00");
     await debit(card, "d3", "0.50");
     expect(await waiting(card)).toEqual(["card.low_balance"]);
-    const [event, ...more] = await drained(card);
+    const [first, event, ...more] = await drained(card);
     const [batch = 0, number = 0] = card.card.serial.split("-").map(Number);
+    expect(first).toMatchObject({ event: "card.redeemed", data: { balance: { available: "10.00" } } });
     expect(more).toEqual([]);
     expect(event).toEqual({
       type: "event",
@@ -87,12 +95,52 @@ describe("low balance", () => {
     await debit(card, "d1", "9.00");
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     const failed = await drained(card, true);
-    expect(failed).toHaveLength(1);
+    expect(failed.map(({ event }) => event)).toEqual(["card.redeemed", "card.low_balance"]);
     const alarm = await runInDurableObject(objectOf(card), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBeGreaterThan(Date.now() + 20_000);
     await evictDurableObject(objectOf(card));
     expect(await drained(card)).toEqual(failed);
     expect(await drained(card)).toEqual([]);
+  });
+});
+
+describe("what else is told", () => {
+  const act = (card: Redeemed, action: string) =>
+    call("PATCH", `/v1/cards/${card.card.serial}`, { key: bootstrapKey(), body: { action, reason: "test" } });
+
+  it("is a block, once", async () => {
+    const card = await freshCard();
+    for (const action of ["block", "block", "unblock", "block"]) expect((await act(card, action)).status).toBe(200);
+    expect(await waiting(card)).toEqual(["card.blocked", "card.blocked"]);
+  });
+
+  it("is a hold that is committed after its end, once", async () => {
+    const card = await freshCard();
+    const hold = `/v1/cards/${card.card.serial}/holds/h1`;
+    await call("PUT", hold, { key: switchKey, body: { amount: "4.00", currency: "EUR", ttlSeconds: 60 } });
+    moveTo(Date.now() + 61_000);
+    for (let time = 0; time < 2; time += 1)
+      await call("POST", `${hold}/commit`, { key: switchKey, body: { amount: "3.00" } });
+    expect(await waiting(card)).toEqual(["hold.late"]);
+    expect(last(await drained(card))).toMatchObject([
+      { event: "hold.late", data: { hold: { id: "h1", charged: "3.00", shortfall: "0.00" } } },
+    ]);
+  });
+
+  it("never arrives without what was told before it, for four days", async () => {
+    const card = await freshCard();
+    await act(card, "block");
+    await act(card, "unblock");
+    await debit(card, "d1", "9.00");
+    const names = (events: NoticeEvent[]) => events.map(({ event }) => event);
+    expect(names(await drained(card))).toEqual(["card.redeemed", "card.blocked", "card.low_balance"]);
+    moveTo(Date.now() + 4 * DAY_MS + 1000);
+    await act(card, "block");
+    expect(names(await drained(card))).toEqual(["card.blocked"]);
+    const kept = await runInDurableObject(objectOf(card), (_, { storage }) =>
+      storage.sql.exec("SELECT count(*) AS n FROM outbox").one(),
+    );
+    expect(kept).toEqual({ n: 1 });
   });
 });
 
@@ -104,7 +152,7 @@ describe("a card about to end", () => {
     const alarm = await runInDurableObject(objectOf(card), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBe(endMs - 7 * DAY_MS);
     moveTo(endMs - 7 * DAY_MS);
-    expect(await drained(card)).toMatchObject([
+    expect(last(await drained(card))).toMatchObject([
       { event: "card.expiring", data: { expiresAt: card.card.expiresAt, balance: { available: "10.00" } } },
     ]);
     expect(await drained(card)).toEqual([]);
@@ -121,10 +169,11 @@ describe("the consumer", () => {
   it("acknowledges notices with one line each, and a damaged one harms no other", async () => {
     const card = await freshCard();
     await debit(card, "d1", "9.00");
-    const [event] = await drained(card);
+    const [event] = last(await drained(card));
     const lines = vi.spyOn(console, "info").mockImplementation(() => undefined);
     const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    const bodies = [event, { ...event, event: "card.other" }, { type: "other" }, null];
+    const message = { type: "events", events: [event, event] };
+    const bodies = [message, message, event, { ...event, event: "card.other" }, { type: "other" }, null];
     const messages = bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body }));
     await consumeCardEvents(createMessageBatch("ringfare-card-events", messages), env);
     expect(lines.mock.calls.map(([line]) => JSON.parse(line as string) as unknown)).toEqual([
@@ -134,7 +183,7 @@ describe("the consumer", () => {
   });
 
   it("gets them through the queue itself", async () => {
-    const card = await freshCard();
+    const card = await redeemed(deck.codes[next++]);
     await debit(card, "d1", "9.00");
     const lines = vi.spyOn(console, "info").mockImplementation(() => undefined);
     await runDurableObjectAlarm(objectOf(card));

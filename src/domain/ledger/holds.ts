@@ -4,6 +4,7 @@
  */
 import { assert } from "../assert.ts";
 import { withFreed, type Balance } from "../balance.ts";
+import { lateNotice } from "../card-notices.ts";
 import { refusalOf, type CardState } from "../card.ts";
 import { refuse, type Refusal } from "../errors.ts";
 import { LATE_COMMIT_MS, type Hold, type OpenHold } from "../hold.ts";
@@ -130,7 +131,7 @@ function commitLate(state: CardState, command: CommitHold, hold: Hold, nowMs: nu
     shortfallMicros: hold.shortfallMicros + shortfall,
     settledAtMs: nowMs,
   };
-  return post(state, nowMs, {
+  const decision = post(state, nowMs, {
     type: "late",
     id: hold.id,
     balance,
@@ -138,6 +139,7 @@ function commitLate(state: CardState, command: CommitHold, hold: Hold, nowMs: nu
     hold: late,
     applied: { movedMicros: collected, restMicros: shortfall },
   });
+  return { ...decision, notices: [lateNotice(decision.state, late)] };
 }
 
 export function releaseHold(state: CardState, command: ReleaseHold, { hold }: Context, nowMs: number): Outcome {

@@ -174,7 +174,7 @@ export class CardUnderTest {
   /** What the queue would do with thousands of events is not the question here. */
   async #withoutQueue(): Promise<void> {
     await runInDurableObject(this.#stub(), (instance) => {
-      const CARD_EVENTS = { send: () => Promise.resolve(), sendBatch: () => Promise.resolve() };
+      const CARD_EVENTS = { send: () => Promise.resolve() };
       Object.defineProperty(instance, "env", { value: { ...env, CARD_EVENTS }, configurable: true });
     });
   }
