@@ -10,6 +10,7 @@ import type { Refusal } from "./errors.ts";
 import type { Hold, HoldState } from "./hold.ts";
 import type { MoneyCommand, Posting } from "./ledger/commands.ts";
 import type { Result } from "./result.ts";
+import type { PinChange, TakeoverRequest } from "./takeover.ts";
 import type { CardKind, CardMode } from "./terms.ts";
 
 export type DeviceView = {
@@ -18,6 +19,10 @@ export type DeviceView = {
   readonly platform: string | null;
   readonly status: "active" | "signed_out";
   readonly lastSeenAtMs: number;
+  /** false = a companion: balance and statement, but no SIP credentials and no calls. */
+  readonly sipSeat: boolean;
+  /** Of a softphone: the device that linked it. */
+  readonly linkedTo: number | null;
 };
 
 /** A card as it stands now; amounts in micros. */
@@ -44,6 +49,9 @@ export type NewDevice = {
   readonly platform: string | null;
   readonly publicKey: string | null;
 };
+
+/** A softphone to sit in the place of the device that links it; `idHash` is of the link's own random id. */
+export type NewSoftphone = Pick<NewDevice, "idHash" | "name" | "platform">;
 
 /** A device as an access token names it. */
 export type DeviceClaim = { readonly device: number; readonly family: number };
@@ -109,12 +117,21 @@ export type MoneyRefusal = Refusal & { readonly replayed?: boolean };
 
 /** The methods of a card's object. Every one is safe to send again: it is a read, or idempotent by its content. */
 export type CardObject = {
-  redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>>;
+  /** `takeover`: the card may be taken from another device when all its places are; null = it was not asked for. */
+  redeem(call: CardCall, device: NewDevice, takeover?: TakeoverRequest | null): Promise<Result<Redeemed, Refusal>>;
   refresh(call: CardCall, presented: Generation): Promise<Result<Redeemed, Refusal>>;
   /** The card for one of its signed-in devices. */
   holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>>;
   signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
   revokeFamily(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
+  setPin(call: CardCall, claim: DeviceClaim, change: PinChange): Promise<Result<null, Refusal>>;
+  /**
+   * Gives the seat of a signed-in device to a softphone; the same link again answers the same softphone. The softphone
+   * linked before is signed out. `link_expired` once the link's softphone was signed out.
+   */
+  link(call: CardCall, claim: DeviceClaim, softphone: NewSoftphone): Promise<Result<Redeemed, Refusal>>;
+  /** Signs a softphone of this device out, which has its seat back; `not_found` for anything else. */
+  unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>>;
   money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>>;
   topUp(call: CardCall, claim: DeviceClaim, request: TopUpRequest): Promise<Result<TransferOutcome, MoneyRefusal>>;
   /** Counts a code that is none of the card's vouchers; refused once there were too many. */

@@ -22,15 +22,24 @@ export type Device = {
   readonly advancedAtMs: number;
   /** A refresh token dies 90 days after its last use. */
   readonly lastSeenAtMs: number;
+  /** When it was bound to the card; 0 = before that was kept. */
+  readonly createdAtMs: number;
+  /** Whether it may register and call. A device that linked a softphone is a companion meanwhile: balance, no calls. */
+  readonly sipSeat: boolean;
+  /** Number of the device whose seat this softphone took; null = it redeemed the card itself. */
+  readonly linkedTo: number | null;
 };
 
 const REFRESH_IDLE_MS = 90 * DAY_MS;
 /** A phone that lost the reply asks again: the same answer for this long after its successor was used. */
 const REUSE_GRACE_MS = 10 * SECOND_MS;
+/** New devices of one card within a day: numbers are never reused, so what a holder can cause has an end. */
+const MAX_NEW_DEVICES_PER_DAY = 50;
 
-type Seat = Pick<Device, "number" | "idHash" | "name" | "platform" | "publicKey">;
+type Seat = Pick<Device, "idHash" | "name" | "platform" | "publicKey"> & Partial<Pick<Device, "linkedTo">>;
 
-export const newSeat = (number: number, seat: Omit<Seat, "number">, nowMs: number): Device => ({
+export const newSeat = (number: number, seat: Seat, nowMs: number): Device => ({
+  linkedTo: null,
   ...seat,
   number,
   status: "active",
@@ -39,7 +48,64 @@ export const newSeat = (number: number, seat: Omit<Seat, "number">, nowMs: numbe
   generation: 1,
   advancedAtMs: nowMs,
   lastSeenAtMs: nowMs,
+  createdAtMs: nowMs,
+  sipSeat: true,
 });
+
+/** Seconds until the card may bind another device; 0 = at once. */
+export function waitForNewDeviceSeconds(devices: readonly Device[], nowMs: number): number {
+  const today = devices.filter(({ createdAtMs }) => createdAtMs > nowMs - DAY_MS).map(({ createdAtMs }) => createdAtMs);
+  return today.length < MAX_NEW_DEVICES_PER_DAY
+    ? 0
+    : Math.max(1, Math.ceil((Math.min(...today) + DAY_MS - nowMs) / SECOND_MS));
+}
+
+export const isActive = ({ status }: Device): boolean => status === "active";
+
+/** Those that count against the card's places: a companion and its softphone share one. */
+export const seatsOf = (devices: readonly Device[]): Device[] =>
+  devices.filter((device) => isActive(device) && device.sipSeat);
+
+/**
+ * The device that goes when another takes the card: of the places, the one seen longest ago. A softphone and its
+ * companion are one place, seen when either was; the companion goes for both.
+ */
+export function longestUnseen(devices: readonly Device[]): Device | undefined {
+  const places = seatsOf(devices).map((seat) => {
+    const companion = devices.find((device) => isActive(device) && device.number === seat.linkedTo);
+    return { device: companion ?? seat, seenAtMs: Math.max(seat.lastSeenAtMs, companion?.lastSeenAtMs ?? 0) };
+  });
+  return places.toSorted((a, b) => a.seenAtMs - b.seenAtMs || a.device.number - b.device.number)[0]?.device;
+}
+
+/** The first of the devices that redeemed the code themselves and are still there. */
+export const isFirstDevice = (devices: readonly Device[], { number }: Device): boolean =>
+  devices.find((device) => isActive(device) && device.linkedTo === null)?.number === number;
+
+/**
+ * What must be saved when a device goes, the device itself first: its softphones go with it, because they sit in its
+ * place; the companion of a softphone has its seat back.
+ */
+export function signedOut(devices: readonly Device[], leaving: Device): Device[] {
+  const softphones = devices.filter((device) => isActive(device) && device.linkedTo === leaving.number);
+  const companion = devices.find((device) => isActive(device) && device.number === leaving.linkedTo);
+  const gone = [leaving, ...softphones].map((device): Device => ({
+    ...device,
+    status: "signed_out",
+    familyRevoked: true,
+  }));
+  return companion ? [...gone, { ...companion, sipSeat: true }] : gone;
+}
+
+/** What must be saved when a device links a softphone: the softphone it had before goes, and the seat is the new one's. */
+export function linked(devices: readonly Device[], linker: Device, softphone: Device): Device[] {
+  const before = devices.filter((device) => isActive(device) && device.linkedTo === linker.number);
+  return [
+    softphone,
+    { ...linker, sipSeat: false },
+    ...before.map((device): Device => ({ ...device, status: "signed_out", familyRevoked: true })),
+  ];
+}
 
 export const isSignedIn = (device: Device, family: number): boolean =>
   device.status === "active" && !device.familyRevoked && device.family === family;

@@ -62,7 +62,11 @@ export const PROBLEMS = {
   code_unknown: problem(404, "This code is not known", "Check every symbol against the card and type it again."),
   hold_unknown: problem(404, "This hold is not known", "Place the hold first; ids are per card."),
   method_not_allowed: problem(405, "This method is not offered here", "Use one of the methods in the Allow header."),
-  card_in_use: problem(409, "The card is set up on another device", "Use that device, or sign it out there first."),
+  card_in_use: problem(
+    409,
+    "The card is set up on another device",
+    "Use that device, sign it out there, or take the card over.",
+  ),
   card_not_activated: problem(409, "The card is not activated yet", "Ask the shop that sold it to activate it."),
   card_not_redeemed: problem(409, "The card has not been redeemed yet", "Redeem its code first."),
   batch_paused: problem(409, "These cards are paused", "Try again later, or ask the card's provider.", true),

@@ -24,5 +24,5 @@ export const holderView = (serial: string, view: CardView, device: number) => ({
   balance: holderBalance(view.balance, view.currency),
   devices: view.devices
     .filter(({ status }) => status === "active")
-    .map(({ number, name }) => ({ number, name, current: number === device, sipSeat: true })),
+    .map(({ number, name, sipSeat }) => ({ number, name, current: number === device, sipSeat })),
 });

@@ -24,6 +24,9 @@ export type CredentialLifetimes = {
   readonly iceSeconds: number;
 };
 
+/** How another device may take a card: not at all, with the PIN of the device that has it, or with the code alone. */
+export type TakeoverRule = "never" | "pin" | "holder";
+
 export type Profile = {
   readonly id: string;
   readonly partner: string;
@@ -35,5 +38,5 @@ export type Profile = {
   readonly callerId: { readonly mode: "fixed" | "anonymous" | "card"; readonly number: string | null };
   readonly destinations: { readonly allow: readonly string[]; readonly deny: readonly string[] };
   readonly credentials: CredentialLifetimes;
-  readonly takeover: "never" | "pin" | "holder";
+  readonly takeover: TakeoverRule;
 };

@@ -219,10 +219,10 @@ export class CardAccountStore {
 
   saveDevice(device: Device): void {
     this.#sql.exec(
-      `INSERT INTO devices (number, id_hash, name, platform, public_key, status, family, family_revoked, generation, advanced_at_ms, last_seen_at_ms)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO devices (number, id_hash, name, platform, public_key, status, family, family_revoked, generation, advanced_at_ms, last_seen_at_ms, created_at_ms, sip_seat, linked_to)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (number) DO UPDATE SET status = excluded.status, family = excluded.family, family_revoked = excluded.family_revoked,
-          generation = excluded.generation, advanced_at_ms = excluded.advanced_at_ms, last_seen_at_ms = excluded.last_seen_at_ms`,
+          generation = excluded.generation, advanced_at_ms = excluded.advanced_at_ms, last_seen_at_ms = excluded.last_seen_at_ms, sip_seat = excluded.sip_seat`,
       device.number,
       device.idHash,
       device.name,
@@ -234,6 +234,9 @@ export class CardAccountStore {
       device.generation,
       device.advancedAtMs,
       device.lastSeenAtMs,
+      device.createdAtMs,
+      Number(device.sipSeat),
+      device.linkedTo,
     );
     this.#saves += 1;
   }

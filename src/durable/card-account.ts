@@ -5,7 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { createSigning, type Signing } from "../auth/signing.ts";
 import { configOf } from "../config.ts";
-import { firstUseIsPaused, refusalOf, type CardCall, type CardState } from "../domain/card.ts";
+import type { CardCall } from "../domain/card.ts";
 import type {
   CardAction,
   CardEvent,
@@ -18,6 +18,7 @@ import type {
   MoneyRefusal,
   MoneyRequest,
   NewDevice,
+  NewSoftphone,
   PageOfHolds,
   PageOfPostings,
   Redeemed,
@@ -26,16 +27,18 @@ import type {
   TopUpRequest,
   TransferOutcome,
 } from "../domain/card-calls.ts";
-import { familyIsLive, isSignedIn, newSeat, nextFamily, refreshStep, type Device } from "../domain/devices.ts";
+import { isActive } from "../domain/devices.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
 import type { ProjectedBooks, Reconciliation } from "../domain/card-reconciliation.ts";
 import type { Hold } from "../domain/hold.ts";
 import { decide, NO_CONTEXT } from "../domain/ledger/decide.ts";
 import { err, ok, type Result } from "../domain/result.ts";
-import { firstUseEndMs } from "../domain/terms.ts";
+import type { PinChange, TakeoverRequest } from "../domain/takeover.ts";
 import { CardAccountStore } from "./card-account-store.ts";
 import { CardAlarm } from "./card-alarm.ts";
 import { CardClaims } from "./card-claims.ts";
+import { CardDevices } from "./card-devices.ts";
+import { CardGuardStore } from "./card-guard-store.ts";
 import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
 import { CardReconcile } from "./card-reconcile.ts";
@@ -43,13 +46,14 @@ import { CardOutbox } from "./card-outbox.ts";
 import { CardTransferStore } from "./card-transfer-store.ts";
 import { CardTransfers } from "./card-transfers.ts";
 import { CardTurns, type Turn } from "./card-turns.ts";
-import { cardView, redeemedView } from "./card-views.ts";
+import { cardView } from "./card-views.ts";
 import { createCardStubs } from "./stubs.ts";
 import { VoucherFailures } from "./voucher-failures.ts";
 
 export class CardAccount extends DurableObject<Env> implements CardObject {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
+  readonly #devices: CardDevices;
   readonly #money: CardMoney;
   readonly #transfers: CardTransfers;
   readonly #claims: CardClaims;
@@ -68,6 +72,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       verify: (token, nowMs) => (this.#signing ??= createSigning(configOf(this.env))).verifyAccess(token, nowMs),
       wakeBy: (atMs) => this.#turns.wakeBy(atMs),
     });
+    this.#devices = new CardDevices({ store, guards: new CardGuardStore(ctx.storage.sql), turns: this.#turns });
     this.#money = new CardMoney(store, this.#turns);
     this.#claims = new CardClaims(this.#turns);
     this.#transfers = new CardTransfers({
@@ -91,72 +96,43 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     return this.#live.message(socket, message);
   }
 
-  async redeem(call: CardCall, device: NewDevice): Promise<Result<Redeemed, Refusal>> {
-    return this.#turns.take(call, (turn) => {
-      const all = this.#devices(turn);
-      const seated = all.filter(({ status }) => status === "active");
-      const known = seated.find(({ idHash }) => idHash === device.idHash);
-      const code = refusalOf(turn.state, known ? "redeem_own" : "redeem", turn.nowMs);
-      if (code) return err(refuse(code));
-      if (known) return ok(this.#redeemAgain(turn, all, known));
-      if (firstUseIsPaused(turn.state, call)) return err(refuse("batch_paused"));
-      return seated.length >= turn.state.maxDevices ? err(refuse("card_in_use")) : this.#bind(turn, device);
-    });
-  }
-
-  /** The same device: same card, same newest refresh token, nothing written while its family lives. */
-  #redeemAgain(turn: Turn, all: readonly Device[], known: Device): Redeemed {
-    if (familyIsLive(known, turn.nowMs)) return redeemedView(turn.state, all, known, turn.nowMs);
-    const device = nextFamily(known, turn.nowMs);
-    this.#store.saveDevice(device);
-    return this.#redeemed(turn.state, device, turn.nowMs);
-  }
-
-  #bind(turn: Turn, device: NewDevice): Result<Redeemed, Refusal> {
-    const { call, nowMs } = turn;
-    const isFirst = turn.state.firstUsedAtMs === null;
-    const command = { type: "first", endsAtMs: firstUseEndMs(call.terms, nowMs) } as const;
-    const first = isFirst ? decide(turn.state, command, NO_CONTEXT, nowMs) : undefined;
-    if (first && !first.ok) return first;
-    const opened = first?.value.state ?? changed(turn);
-    const state = { ...opened, lastDevice: opened.lastDevice + 1 };
-    const seat = newSeat(state.lastDevice, device, nowMs);
-    this.#turns.commit(call.terms.number, { ...first?.value, state });
-    this.#store.saveDevice(seat);
-    return ok(this.#redeemed(state, seat, nowMs));
+  async redeem(
+    call: CardCall,
+    device: NewDevice,
+    takeover: TakeoverRequest | null = null,
+  ): Promise<Result<Redeemed, Refusal>> {
+    return this.#devices.redeem(call, device, takeover);
   }
 
   async refresh(call: CardCall, presented: Generation): Promise<Result<Redeemed, Refusal>> {
-    return this.#turns.take(call, (turn) => {
-      const device = turn.touched ? this.#store.device(presented.device) : undefined;
-      if (!device) return err(refuse("invalid_grant"));
-      const code = refusalOf(turn.state, "holder", turn.nowMs);
-      if (code) return err(refuse(code));
-      const step = refreshStep(device, presented, turn.nowMs);
-      if (step.changed) this.#store.saveDevice(step.device);
-      if (step.type === "refused") return err(refuse("invalid_grant"));
-      return ok(this.#redeemed(turn.state, { ...step.device, generation: step.generation }, turn.nowMs));
-    });
+    return this.#devices.refresh(call, presented);
   }
 
   async holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>> {
-    return this.#asHolder(call, claim, (turn) => ok(this.#view(turn)));
+    return this.#devices.asHolder(call, claim, (turn) => ok(this.#view(turn)));
   }
 
   async signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>> {
-    return this.#asHolder(call, claim, (turn, device) => {
-      this.#signOut(turn, device);
+    return this.#devices.asHolder(call, claim, (turn, device) => {
+      this.#devices.signOut(turn, device);
       return ok(null);
     });
   }
 
-  /** RFC 7009: the tokens die, the device keeps its seat and may redeem again. Unknown ones are a success too. */
   async revokeFamily(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>> {
-    return this.#turns.take(call, ({ touched }) => {
-      const device = touched ? this.#store.device(claim.device) : undefined;
-      if (device && isSignedIn(device, claim.family)) this.#store.saveDevice({ ...device, familyRevoked: true });
-      return ok(null);
-    });
+    return this.#devices.revokeFamily(call, claim);
+  }
+
+  async setPin(call: CardCall, claim: DeviceClaim, change: PinChange): Promise<Result<null, Refusal>> {
+    return this.#devices.setPin(call, claim, change);
+  }
+
+  async link(call: CardCall, claim: DeviceClaim, softphone: NewSoftphone): Promise<Result<Redeemed, Refusal>> {
+    return this.#devices.link(call, claim, softphone);
+  }
+
+  async unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>> {
+    return this.#devices.unlink(call, claim, softphone);
   }
 
   async money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>> {
@@ -190,8 +166,8 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       let { state } = turn;
       if (action.action === "release_device") {
         const device = turn.touched ? this.#store.device(action.device) : undefined;
-        if (device?.status !== "active") return err(invalidField("/device", "No device of this number is signed in."));
-        state = this.#signOut(turn, device);
+        if (!device || !isActive(device)) return err(invalidField("/device", "No device of this number is signed in."));
+        state = this.#devices.signOut(turn, device);
       } else {
         const command =
           action.action === "extend"
@@ -245,38 +221,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     return this.#alarm.run();
   }
 
-  #asHolder<T>(
-    call: CardCall,
-    claim: DeviceClaim,
-    work: (turn: Turn, device: Device) => Result<T, Refusal>,
-  ): Result<T, Refusal> {
-    return this.#turns.take(call, (turn) => {
-      const device = turn.touched ? this.#store.device(claim.device) : undefined;
-      if (!device || !isSignedIn(device, claim.family)) return err(refuse("device_signed_out"));
-      const code = refusalOf(turn.state, "holder", turn.nowMs);
-      return code ? err(refuse(code)) : work(turn, device);
-    });
-  }
-
-  #signOut(turn: Turn, device: Device): CardState {
-    const state = changed(turn);
-    this.#turns.commit(turn.call.terms.number, { state });
-    this.#store.saveDevice({ ...device, status: "signed_out", familyRevoked: true });
-    return state;
-  }
-
-  #devices({ touched }: Pick<Turn, "touched">): Device[] {
-    return touched ? this.#store.devices() : [];
-  }
-
   #view(turn: Turn): CardView {
-    return cardView(turn.state, this.#devices(turn), turn.nowMs);
-  }
-
-  #redeemed(state: CardState, device: Device, nowMs: number): Redeemed {
-    return redeemedView(state, this.#store.devices(), device, nowMs);
+    return cardView(turn.state, this.#devices.of(turn), turn.nowMs);
   }
 }
-
-/** The card with a new version: something about it changed besides its money. */
-const changed = ({ state, nowMs }: Turn): CardState => ({ ...state, version: state.version + 1, clockMs: nowMs });

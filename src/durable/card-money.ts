@@ -1,5 +1,6 @@
 /** Money commands at a card: the pinned outcome if there is one, else the ledger's decision, pinned. Inside one turn. */
 import type { CallRules, MoneyOutcome, MoneyRefusal, MoneyRequest } from "../domain/card-calls.ts";
+import { isActive } from "../domain/devices.ts";
 import { invalidField, PROBLEMS, refuse, type ProblemCode, type Refusal } from "../domain/errors.ts";
 import type { Hold } from "../domain/hold.ts";
 import { NOTHING_MOVED } from "../domain/ledger/posting.ts";
@@ -81,7 +82,7 @@ export class CardMoney {
     return { movedMicros: applied.movedMicros, reversedMicros: this.#store.movedUnder(command.type, command.original) };
   }
 
-  /** A switch that names the device that called: a signed-out one may not spend. */
+  /** A switch that names the device that called: one that is signed out, or gave its seat to a softphone, may not spend. */
   #subjectRefusal(turn: Turn, command: MoneyCommand): Refusal | undefined {
     if ((command.type !== "debit" && command.type !== "hold") || command.subject === null) return undefined;
     const subject = parseSipUser(command.subject);
@@ -89,7 +90,11 @@ export class CardMoney {
     if (!subject || subject.serial !== serial)
       return invalidField("/subject", "The SIP user of a device of this card.");
     if (turn.state.firstUsedAtMs === null) return undefined;
-    return this.#store.device(subject.device)?.status === "active" ? undefined : refuse("credential_revoked");
+    const device = this.#store.device(subject.device);
+    if (!device || !isActive(device)) return refuse("credential_revoked");
+    return device.sipSeat
+      ? undefined
+      : refuse("credential_revoked", "A linked softphone calls in this device's place.");
   }
 
   #explained(turn: Turn, refusal: Refusal): Refusal {

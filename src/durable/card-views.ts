@@ -12,12 +12,14 @@ export const cardView = (state: CardState, devices: readonly Device[], nowMs: nu
   expiresAtMs: state.expiresAtMs,
   firstUsedAtMs: state.firstUsedAtMs,
   balance: shownBalance(state),
-  devices: devices.map(({ number, name, platform, status, lastSeenAtMs }) => ({
+  devices: devices.map(({ number, name, platform, status, lastSeenAtMs, sipSeat, linkedTo }) => ({
     number,
     name,
     platform,
     status,
     lastSeenAtMs,
+    sipSeat,
+    linkedTo,
   })),
   openHolds: state.openHolds.length,
 });

@@ -177,12 +177,34 @@ const NOTICES_IN_ORDER = `
 ALTER TABLE outbox ADD COLUMN sent_at_ms INTEGER;
 `;
 
+/** Softphones: devices that sit in the place of the one that linked them. */
+const SOFTPHONES = `
+ALTER TABLE devices ADD COLUMN created_at_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN sip_seat INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE devices ADD COLUMN linked_to INTEGER;
+`;
+
+/** What guards the card's move to another device. */
+const GUARD = `
+CREATE TABLE guard (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  pin_key TEXT,
+  pin_mac TEXT CHECK ((pin_key IS NULL) = (pin_mac IS NULL)),
+  pin_request TEXT,
+  wrong_since_ms INTEGER NOT NULL,
+  wrong_count INTEGER NOT NULL CHECK (wrong_count >= 0),
+  taken_over_at_ms INTEGER
+) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
   { version: 3, sql: NOTICES },
   { version: 4, sql: TRANSFERS },
   { version: 5, sql: NOTICES_IN_ORDER },
+  { version: 6, sql: SOFTPHONES },
+  { version: 7, sql: GUARD },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

@@ -190,4 +190,7 @@ export const deviceOf = (row: Row): Device => ({
   generation: Number(row["generation"]),
   advancedAtMs: Number(row["advanced_at_ms"]),
   lastSeenAtMs: Number(row["last_seen_at_ms"]),
+  createdAtMs: Number(row["created_at_ms"]),
+  sipSeat: row["sip_seat"] === 1,
+  linkedTo: row["linked_to"] as number | null,
 });

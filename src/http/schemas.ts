@@ -29,6 +29,9 @@ export const dnsLabel = z
     "2 to 32 characters of a-z 0-9 -, starting with a letter, not ending with a hyphen.",
   );
 
+/** What guards a card's move to another device. */
+export const pinSchema = z.string().regex(/^[0-9]{4,6}$/, "4 to 6 digits.");
+
 /** A decimal string of units; the domain value is integer micros. */
 export const amount = z
   .string()

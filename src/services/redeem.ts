@@ -11,6 +11,8 @@ import { neutralBrand, type Brand } from "../domain/branding.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { formatSerial } from "../domain/serial.ts";
 import type { CatalogueTerms } from "../domain/terms.ts";
+import type { TakeoverRequest } from "../domain/takeover.ts";
+import type { Pins } from "../auth/pins.ts";
 import { sha256Hex } from "../auth/sha256.ts";
 import type { CardStubs } from "../durable/stubs.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -23,6 +25,8 @@ export type RedeemInput = {
   readonly brand: string | null;
   readonly source: string;
   readonly colo: string | undefined;
+  /** Asked for by the app: the card may be taken from another device, by this PIN if its profile wants one. */
+  readonly takeover: { readonly pin: string | null } | null;
 };
 
 export type RedeemedCard = {
@@ -37,6 +41,7 @@ type Deps = {
   readonly catalogue: Catalogue;
   readonly budget: FailureBudget;
   readonly cards: CardStubs;
+  readonly pins: Pins;
   /** Names the moment for Server-Timing. */
   readonly mark: (step: string) => void;
 };
@@ -71,14 +76,26 @@ export async function redeem(deps: Deps, input: RedeemInput): Promise<Result<Red
   if (fixed)
     return err({ code: fixed, ...(fixed === "too_many_attempts" && { retryAfterSeconds: TEST_RETRY_AFTER_SECONDS }) });
   const { id, ...device } = input.device;
-  const idHash = await hashDeviceId(formatSerial({ batch: terms.batch.number, card: call.card }), id);
+  const serial = formatSerial({ batch: terms.batch.number, card: call.card });
+  const idHash = await hashDeviceId(serial, id);
+  const takeover = input.takeover && (await takeoverOf(deps, terms, serial, input.takeover.pin));
   const [redeemed, brand] = await Promise.all([
-    deps.cards.call(call, (card) => card.redeem(call, { ...device, idHash }), input.colo),
+    deps.cards.call(call, (card) => card.redeem(call, { ...device, idHash }, takeover), input.colo),
     brandOf(deps.catalogue, terms),
   ]);
   deps.mark("card");
   return redeemed.ok ? ok({ call, terms, brand, redeemed: redeemed.value }) : redeemed;
 }
+
+const takeoverOf = async (
+  { pins }: Pick<Deps, "pins">,
+  { profile }: CatalogueTerms,
+  serial: string,
+  pin: string | null,
+): Promise<TakeoverRequest> => ({
+  rule: profile?.takeover ?? "never",
+  pin: pin === null ? null : await pins.present(serial, pin),
+});
 
 /**
  * The card a code stands for: the opening whose key id its batch records, within the batch's quantity.

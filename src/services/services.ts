@@ -1,6 +1,7 @@
 /** The isolate's services, made once per environment: what routes call, and nothing of HTTP. */
 import { waitUntil } from "cloudflare:workers";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
+import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
 import { createRefreshTokens, type RefreshTokens } from "../auth/refresh-tokens.ts";
 import { createSigning, type Signing } from "../auth/signing.ts";
@@ -18,6 +19,7 @@ export type Services = {
   readonly db: Database;
   readonly keys: KeyDirectory;
   readonly sealer: Sealer;
+  readonly pins: Pins;
   readonly catalogue: Catalogue;
   readonly cards: CardStubs;
   readonly signing: Signing;
@@ -50,6 +52,7 @@ function createServices(env: Env, config: Config): Services {
     now,
     sealer,
     signing,
+    pins: createPins(config.dataKeys),
     keys: createKeyDirectory({ findKey: (id) => findKeyRecord(db, id), adminApiKey: config.adminApiKey, now }),
     catalogue: createCatalogue({
       kv: createCatalogueKv(env.BRANDING),

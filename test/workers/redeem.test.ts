@@ -131,14 +131,6 @@ describe("redeeming", () => {
     expect((await redeem(code(4), "a", { brand: deck.brand })).status).toBe(200);
   });
 
-  it("accepts takeover and PIN but moves no card yet", async () => {
-    await redeemed(code(5), "owner");
-    const answer = await redeem(code(5), "thief", { takeover: true, pin: "1234" });
-    expect([answer.status, answer.body.code]).toEqual([409, "card_in_use"]);
-    expect((await redeem(code(5), "thief", { takeover: true, pin: "123" })).body.code).toBe("invalid_input");
-    expect((await redeem(code(5), "thief", { takeover: true, pin: "1234567" })).body.code).toBe("invalid_input");
-  });
-
   it("keeps a public key only when it is one", async () => {
     const pair = (await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
       "sign",

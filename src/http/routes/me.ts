@@ -9,7 +9,7 @@ import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { matchesEtag } from "../etag.ts";
 import { asHolder } from "../middleware/holder.ts";
 import { problem } from "../problem.ts";
-import { answers, refusals } from "../schemas.ts";
+import { answers, BODY_REFUSALS, jsonBody, pinSchema, refusals } from "../schemas.ts";
 import { holderCardSchema, postingSchema, postingWire, serialOf, shortBalanceSchema } from "../wire/cards.ts";
 import { provisioningSchema, provisioningWire } from "../wire/provisioning.ts";
 import { provisionFor } from "../wire/tokens.ts";
@@ -65,9 +65,32 @@ const credentialsRoute = createRoute({
   path: "/v1/me/sip-credentials",
   operationId: "makeSipCredentials",
   summary: "Fresh SIP and TURN credentials",
-  description: "Older ones stay valid until they expire, so a running call is not cut.",
+  description:
+    "Older ones stay valid until they expire, so a running call is not cut. A device that linked a softphone has given its seat away and gets none.",
   ...common,
   responses: answers(200, provisioningSchema, HOLDER_REFUSALS),
+});
+
+const pinRoute = createRoute({
+  method: "put",
+  path: "/v1/me/pin",
+  operationId: "setPin",
+  summary: "Set the takeover PIN",
+  description:
+    "Another device that shows the code and this PIN may take the card, where its profile says so. The card's first device sets it; changing it needs `currentPin`. Five wrong PINs a day, of all devices together. It ends when nobody is signed in any more.",
+  ...common,
+  request: jsonBody(z.strictObject({ pin: pinSchema, currentPin: pinSchema.optional() }).openapi("PinRequest")),
+  responses: {
+    204: { description: "Set" },
+    ...refusals([
+      ...HOLDER_REFUSALS,
+      ...BODY_REFUSALS,
+      "pin_required",
+      "pin_wrong",
+      "invalid_input",
+      "too_many_attempts",
+    ]),
+  },
 });
 
 const signOutRoute = createRoute({
@@ -76,7 +99,7 @@ const signOutRoute = createRoute({
   operationId: "signOutDevice",
   summary: "Sign this device out",
   description:
-    "Its tokens end at once and its place on the card is free. SIP credentials at a registrar end when they expire.",
+    "Its tokens end at once and its place on the card is free; a softphone it linked goes with it. SIP credentials at a registrar end when they expire.",
   ...common,
   responses: { 204: { description: "Signed out" }, ...refusals(HOLDER_REFUSALS) },
 });
@@ -132,6 +155,20 @@ export function meRoutes() {
     if (!found.ok) return problem(c, found.error);
     const provisioning = await provisionFor(services, { call, terms, view: found.value, claim, nowMs: services.now() });
     return c.json(provisioningWire(provisioning, brand.name), 200);
+  });
+
+  app.openapi(pinRoute, async (c) => {
+    const { call, claim } = c.var.holder;
+    const { cards, pins } = c.var.services;
+    const { pin, currentPin } = c.req.valid("json");
+    const serial = serialOf(call);
+    const change = {
+      request: c.var.requestId,
+      pin: await pins.present(serial, pin),
+      current: currentPin === undefined ? null : await pins.present(serial, currentPin),
+    };
+    const set = await cards.call(call, (card) => card.setPin(call, claim, change));
+    return set.ok ? c.body(null, 204) : problem(c, set.error);
   });
 
   app.openapi(signOutRoute, async (c) => {

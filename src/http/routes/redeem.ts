@@ -7,7 +7,7 @@ import { toRfc3339 } from "../../domain/time.ts";
 import { redeem, type RedeemedCard } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { problem } from "../problem.ts";
-import { answers, dnsLabel, jsonBody, visibleText } from "../schemas.ts";
+import { answers, dnsLabel, jsonBody, pinSchema, visibleText } from "../schemas.ts";
 import { publicKeySchema, readPublicKey } from "../wire/device-key.ts";
 import { brandingSchema, brandingWire } from "../wire/branding.ts";
 import { holderCardSchema, holderCardWire, shortBalanceSchema, shortBalanceWire } from "../wire/cards.ts";
@@ -32,11 +32,11 @@ const redeemBody = z
       publicKey: publicKeySchema.optional(),
     }),
     brand: dnsLabel.optional().openapi({ description: "The app's own brand: cards of others are unknown to it." }),
-    takeover: z.boolean().optional(),
-    pin: z
-      .string()
-      .regex(/^[0-9]{4,6}$/, "4 to 6 digits.")
-      .optional(),
+    takeover: z.boolean().optional().openapi({
+      description:
+        "Take the card from the device that has it, which is signed out; the balance stays. As the card's profile allows: never, with the PIN, or with the code alone. At most once in 24 hours, never during a call.",
+    }),
+    pin: pinSchema.optional().openapi({ description: "The PIN set on the device that has the card." }),
   })
   .openapi("RedeemRequest");
 
@@ -62,6 +62,9 @@ const redeemRoute = createRoute({
   request: jsonBody(redeemBody),
   responses: answers(200, redeemedSchema, [
     "bad_request",
+    "pin_required",
+    "pin_wrong",
+    "takeover_refused",
     "card_blocked",
     "code_unknown",
     "card_in_use",
@@ -85,13 +88,13 @@ const redeemRoute = createRoute({
 export function redeemRoutes() {
   const app = createRouter();
   app.openapi(redeemRoute, async (c) => {
-    const { code, device, brand } = c.req.valid("json");
+    const { code, device, brand, takeover, pin } = c.req.valid("json");
     const publicKey = device.publicKey ? await readPublicKey(device.publicKey) : null;
     if (publicKey && !publicKey.ok) return problem(c, publicKey.error);
     const { config, services, timings } = c.var;
-    const { catalogue, budget, cards } = services;
+    const { catalogue, budget, cards, pins } = services;
     const outcome = await redeem(
-      { catalogue, budget, cards, codeKeys: config.codeKeys, mark: (step) => timings.mark(step) },
+      { catalogue, budget, cards, pins, codeKeys: config.codeKeys, mark: (step) => timings.mark(step) },
       {
         code,
         device: {
@@ -103,6 +106,7 @@ export function redeemRoutes() {
         brand: brand ?? null,
         source: sourceOf(c.req.header("CF-Connecting-IP") ?? null),
         colo: coloOf(c),
+        takeover: takeover === true ? { pin: pin ?? null } : null,
       },
     );
     if (!outcome.ok) return problem(c, outcome.error);

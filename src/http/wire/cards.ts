@@ -107,7 +107,13 @@ export const cardWire = (call: CardCall, view: CardView) => {
     expiresAt: wireTime(view.expiresAtMs),
     firstUsedAt: wireTime(view.firstUsedAtMs),
     balance: fullBalanceWire(view.balance, view.currency),
-    devices: view.devices.map(({ lastSeenAtMs, ...device }) => ({ ...device, lastSeenAt: toRfc3339(lastSeenAtMs) })),
+    devices: view.devices.map(({ number: device, name, platform, status, lastSeenAtMs }) => ({
+      number: device,
+      name,
+      platform,
+      status,
+      lastSeenAt: toRfc3339(lastSeenAtMs),
+    })),
     openHolds: view.openHolds,
   };
 };

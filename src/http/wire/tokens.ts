@@ -46,7 +46,10 @@ type ProvisionFor = {
   readonly nowMs: number;
 };
 
-/** Only an active card gets credentials: an expired one shows its state and can be topped up. */
+/**
+ * Only an active card gets credentials: an expired one shows its state and can be topped up. A companion gets none
+ * either: the softphone it linked calls in its place.
+ */
 export const provisionFor = (
   services: Services,
   { call, terms, view, claim, nowMs }: ProvisionFor,
@@ -56,7 +59,10 @@ export const provisionFor = (
     profile: terms.profile,
     partner: call.terms.partner,
     sipUser: formatSipUser(serialOf(call), claim.device),
-    mayCall: view.status === "active",
+    mayCall: view.status === "active" && hasSeat(view, claim),
     cardEndsAtMs: view.expiresAtMs,
     nowMs,
   });
+
+const hasSeat = ({ devices }: CardView, { device }: DeviceClaim): boolean =>
+  devices.find(({ number }) => number === device)?.sipSeat ?? true;
