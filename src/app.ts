@@ -6,6 +6,7 @@ import { notFound, onError } from "./http/middleware/errors.ts";
 import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
 import { batchRoutes } from "./http/routes/batches.ts";
 import { brandRoutes } from "./http/routes/brands.ts";
+import { cardSearchRoutes } from "./http/routes/card-search.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
 import { documentRoutes, serveDocument } from "./http/routes/document.ts";
@@ -53,6 +54,7 @@ export function createApp() {
     meRoutes,
     eventRoutes,
     topUpRoutes,
+    cardSearchRoutes,
     cardRoutes,
     replaceRoutes,
     moneyRoutes,

@@ -20,6 +20,7 @@ import { CliError, outputOf, PROJECT_ROOT, runWrangler } from "./tools.ts";
 const DATABASE = "DB";
 const HOST = "127.0.0.1";
 const BUNDLE = "index.js";
+const SCHEDULE_EVERY_MS = 60_000;
 
 export type LocalPlatformOptions = {
   /** Made if absent; bundle, temporary files and (unless `persist` is false) all data go there. */
@@ -93,7 +94,9 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
     }),
   );
   giveSignalsBack();
+  let ticking: NodeJS.Timeout | undefined;
   const stop = async () => {
+    clearInterval(ticking);
     await miniflare.dispose();
     runtimeGuard.release();
   };
@@ -101,10 +104,21 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
     const url = (await miniflare.ready).origin;
     const runtimePids = await watchRuntimes();
     await applyMigrations(await miniflare.getD1Database(DATABASE), path.join(PROJECT_ROOT, "migrations"));
+    ticking = setInterval(() => void runSchedule(miniflare), SCHEDULE_EVERY_MS).unref();
     return { url, miniflare, runtimePids, stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Miniflare knows no clock: what wrangler.toml schedules for every minute is called from here. */
+async function runSchedule(miniflare: Miniflare): Promise<void> {
+  try {
+    await (await miniflare.getWorker()).scheduled({ cron: "* * * * *" });
+  } catch (error) {
+    // Stopping; or the next minute does it.
+    process.stderr.write(`schedule: ${String(error)}\n`);
   }
 }
 

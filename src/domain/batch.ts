@@ -5,8 +5,8 @@ import { invalidField, type FieldError, type Refusal } from "./errors.ts";
 import { MAX_AMOUNT_MICROS } from "./money.ts";
 import { err, ok, type Result } from "./result.ts";
 import { MAX_CARD_NUMBER } from "./serial.ts";
+import type { SweepProgress } from "./sweep.ts";
 import type { BatchStatus, BatchTerms, Bonus } from "./terms.ts";
-
 import { addDays, localDate } from "./time.ts";
 
 export const MAX_QUANTITY = MAX_CARD_NUMBER;
@@ -25,6 +25,8 @@ export type Batch = BatchTerms & {
   readonly label: string | null;
   readonly status: BatchStatus;
   readonly liveCardsAtIssue: number;
+  /** Since a recall; null = none was decided. */
+  readonly sweep: SweepProgress | null;
 };
 
 /** Equal orders have equal fingerprints, however they were spelled: fields in fixed order, amounts in micros. */

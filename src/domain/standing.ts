@@ -54,3 +54,23 @@ export function mergeRange(ranges: readonly CardRange[], range: CardRange): Card
   }
   return [...apart, [from, to] as const].toSorted(([a], [b]) => a - b);
 }
+
+/** Cards that a recall concerns; with `unusedOnly` those of them without a first use. */
+export type RecallSpan = { readonly from: number; readonly to: number; readonly unusedOnly: boolean };
+
+/** Whom a standing recalls, as sorted and disjoint spans of card numbers; empty = nobody. */
+export function recallSpans(standing: Standing, quantity: number): RecallSpan[] {
+  if (standing.status === "recalled") return [{ from: 1, to: quantity, unusedOnly: false }];
+  const spans: RecallSpan[] = [];
+  let next = 1;
+  const fill = (to: number) => {
+    if (standing.untouchedRecalled && next <= to) spans.push({ from: next, to, unusedOnly: true });
+  };
+  for (const [from, to] of standing.recalledRanges) {
+    fill(from - 1);
+    spans.push({ from, to, unusedOnly: false });
+    next = to + 1;
+  }
+  fill(quantity);
+  return spans;
+}

@@ -37,6 +37,14 @@ export const listQuery = {
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 
+/** How many there are in all, where that is cheap to know. */
+export const totalSchema = z
+  .number()
+  .int()
+  .nullable()
+  .optional()
+  .openapi({ description: "With the first page: how many match in all. null = too many to count cheaply." });
+
 type ListOf<Row, Item, P extends Position> = {
   /** Names the list and its order; change it when the shape of its positions changes. */
   readonly name: string;

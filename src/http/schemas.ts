@@ -55,6 +55,9 @@ export const instant = z
   .string()
   .refine((text) => parseRfc3339(text) !== undefined, "An RFC 3339 time such as 2027-11-23T23:59:59Z.");
 
+/** `createdFrom`, `createdBefore` and their like in a query: an instant, in ms. */
+export const queryInstant = instant.transform((text) => parseRfc3339(text) ?? 0).openapi({ type: "string" });
+
 /** An object with free keys. zod drops a key called `__proto__`; here it is unknown like any other. */
 export const recordOf = <V extends z.ZodType>(key: z.ZodType<string, string>, value: V) =>
   z.preprocess(

@@ -6,6 +6,7 @@ import { CARD_NOTICES } from "../domain/card-notices.ts";
 import { formatSerial } from "../domain/serial.ts";
 import { servicesOf } from "../services/services.ts";
 import { projectCards } from "../storage/cards.ts";
+import { jobSchema, runJobs, type Job } from "./jobs.ts";
 
 const micros = z.number().int().nonnegative();
 const projectionSchema = z.object({
@@ -53,10 +54,12 @@ const noticesSchema = z.object({
 }) satisfies z.ZodType<NoticesEvent>;
 
 /** A notice by itself is what objects of the release before this one send. */
-const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticesSchema, noticeSchema]);
+const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticesSchema, noticeSchema, jobSchema]);
 
 export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<void> {
-  const { db, now } = servicesOf(env, configOf(env));
+  const services = servicesOf(env, configOf(env));
+  const { db, now } = services;
+  const jobs: Job[] = [];
   const events: CardEvent[] = [];
   const notices: NoticeEvent[] = [];
   for (const message of batch.messages) {
@@ -64,6 +67,7 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
     if (data?.type === "card") events.push(data);
     else if (data?.type === "events") notices.push(...data.events);
     else if (data?.type === "event") notices.push(data);
+    else if (data) jobs.push({ message, job: data });
     else console.error(JSON.stringify({ event: "message_unreadable", id: message.id, attempts: message.attempts }));
   }
   for (const notice of new Map(notices.map((each) => [each.id, each])).values()) logNotice(notice);
@@ -76,6 +80,7 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
   }
   // A failure retries the whole batch; that is safe, and D1 being down fails all of it alike.
   if (newest.size > 0) await projectCards(db, [...newest.values()], now());
+  await runJobs(services, jobs);
 }
 
 function logNotice({ event, id, batch, card }: NoticeEvent): void {

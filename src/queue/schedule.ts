@@ -1,14 +1,20 @@
-/** What the platform's clock starts: a slice of the reconciliation. A run that fails is repeated by the next one. */
+/** What the platform's clock starts: sweeps that stand still, and a slice of the reconciliation. A run that fails is repeated by the next one. */
 import { configOf } from "../config.ts";
 import { reconcileSlice } from "../services/reconcile.ts";
 import { servicesOf } from "../services/services.ts";
+import { resumeSweeps } from "../services/sweep.ts";
 import { listCards } from "../storage/cards.ts";
 import { createReconcileCursor } from "../storage/reconcile-cursor.ts";
 
+/** As wrangler.toml says it. What was lost on its way is sent for every minute; the rest has its own pace. */
+const EVERY_MINUTE = "* * * * *";
 const EVERY_CARD = { partner: null, batch: null, status: null };
 
-export async function onSchedule(_controller: ScheduledController, env: Env): Promise<void> {
-  const { db, catalogue, cards, now } = servicesOf(env, configOf(env));
+export async function onSchedule(controller: ScheduledController, env: Env): Promise<void> {
+  const services = servicesOf(env, configOf(env));
+  const { db, catalogue, cards, now } = services;
+  await resumeSweeps(services);
+  if (controller.cron === EVERY_MINUTE) return;
   await reconcileSlice({
     catalogue,
     callCard: (call, use) => cards.call(call, use),

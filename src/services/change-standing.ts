@@ -18,10 +18,12 @@ type Deps = {
   readonly db: Database;
   /** The new standing must be seen at once, here and in the copies. */
   readonly refreshTerms: (batch: number) => Promise<void>;
+  readonly startSweep: (batch: number) => void;
+  readonly now: () => number;
 };
 
 export async function changeStanding(
-  { db, refreshTerms }: Deps,
+  { db, refreshTerms, startSweep, now }: Deps,
   key: BatchKey,
   change: StandingChange,
 ): Promise<Result<Batch, Refusal>> {
@@ -31,14 +33,16 @@ export async function changeStanding(
     const next = decideStanding(found.standing, found.batch.quantity, change);
     if (!next.ok) return next;
     const isSame = next.value === found.standing;
-    const written = isSame ? found.batch : await updateStanding(db, key.number, next.value);
-    if (!written) {
+    const recall = change.status === "recalled" ? { atMs: now() } : null;
+    if (!isSame && !(await updateStanding(db, found.batch, next.value, recall))) {
       await scheduler.wait(Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * (tries + 1)));
       continue;
     }
     // A repetition renews the copies too: the first time may have failed between the row and the copies.
     await refreshTerms(key.number);
-    return ok(written);
+    if (recall) startSweep(key.number);
+    const changed = isSame ? found : await findBatch(db, key);
+    return changed ? ok(changed.batch) : err(refuse("not_found"));
   }
   return err(refuse("try_again"));
 }

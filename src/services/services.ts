@@ -13,6 +13,7 @@ import { findKeyRecord } from "../storage/api-keys.ts";
 import { readBrand, readTerms } from "../storage/terms.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import { createCredentials, type Credentials } from "./credentials.ts";
+import { createJobs, type Jobs } from "./jobs.ts";
 import { createFailureBudget, type FailureBudget } from "./failure-budget.ts";
 
 export type Services = {
@@ -26,6 +27,9 @@ export type Services = {
   readonly refreshTokens: RefreshTokens;
   readonly credentials: Credentials;
   readonly budget: FailureBudget;
+  readonly jobs: Jobs;
+  /** Work that may outlive the answer. */
+  readonly later: (work: Promise<unknown>) => void;
   /** Wall clock in ms; money is timed by the card's own clock. */
   readonly now: () => number;
 };
@@ -62,6 +66,8 @@ function createServices(env: Env, config: Config): Services {
       later: waitUntil,
     }),
     cards: createCardStubs(env.CARDS, config.jurisdiction),
+    jobs: createJobs(env.CARD_EVENTS),
+    later: waitUntil,
     refreshTokens: createRefreshTokens(config.refreshKeys),
     credentials: createCredentials({ signing, sealer }),
     budget: createFailureBudget({ ask: async (key) => (await env.REDEEM_FAILURES.limit({ key })).success, now }),

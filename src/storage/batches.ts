@@ -2,13 +2,16 @@
  * Batches in D1. Issuing is one INSERT whose WHERE holds every rule that another request could break meanwhile,
  * so nothing is written beyond a limit whatever runs in parallel, and the work is the same for one card and a million.
  */
-import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import { fingerprintOf, type Batch, type BatchOrder } from "../domain/batch.ts";
 import { KEYPAD_MAX_LIVE_CARDS } from "../domain/code/odds.ts";
 import { MAX_NUMBERS } from "../domain/code/seal.ts";
-import type { Standing } from "../domain/terms.ts";
+import { recallSpans } from "../domain/standing.ts";
+import type { SweepProgress } from "../domain/sweep.ts";
+import type { BatchTerms, Standing } from "../domain/terms.ts";
 import type { Database } from "./database.ts";
-import { batches, brands, partners, profiles } from "./schema.ts";
+import { batches, brands, partners, profiles, sweeps } from "./schema.ts";
+import { ofBatch, SWEEP_AGAIN, sweepRows } from "./sweeps.ts";
 import { batchTermsOf, standingOf } from "./terms.ts";
 
 export type IssueKey = { readonly owner: string; readonly idempotencyKey: string };
@@ -17,12 +20,13 @@ export type Issue = IssueKey & { readonly order: BatchOrder; readonly keyId: str
 type BatchRow = typeof batches.$inferSelect;
 type StoredBatch = Batch & { readonly fingerprint: string };
 
-const batchOf = (row: BatchRow): StoredBatch => ({
+const batchOf = (row: BatchRow, sweep: SweepProgress | null = null): StoredBatch => ({
   ...batchTermsOf(row),
   bonus: row.bonus,
   label: row.label,
   status: row.status,
   liveCardsAtIssue: row.liveCardsAtIssue,
+  sweep,
   fingerprint: row.fingerprint,
 });
 
@@ -144,53 +148,102 @@ export async function findBatch(
   db: Database,
   key: BatchKey,
 ): Promise<{ readonly batch: Batch; readonly standing: Standing } | undefined> {
-  const [row] = await db.read("batch", (q) => q.select().from(batches).where(owned(key)));
-  return row && { batch: batchOf(row), standing: standingOf(row) };
+  const [row] = await db.read("batch", (q) =>
+    q.select({ batch: batches, sweep: sweeps }).from(batches).leftJoin(sweeps, ofBatch).where(owned(key)),
+  );
+  return row && { batch: batchOf(row.batch, row.sweep), standing: standingOf(row.batch) };
 }
 
-/** Writes the next standing if the version is still the one it was decided on; undefined when it is not. */
-export async function updateStanding(db: Database, number: number, next: Standing): Promise<Batch | undefined> {
-  const [row] = await db.write("standing", (q) =>
-    q
-      .update(batches)
-      .set({
-        status: next.status,
-        standingVersion: next.version,
-        untouchedRecalled: next.untouchedRecalled,
-        recalledRanges: next.recalledRanges.map(([from, to]) => [from, to]),
-      })
-      .where(and(eq(batches.number, number), eq(batches.standingVersion, next.version - 1)))
-      .returning(),
+/**
+ * Writes the next standing if the version is still the one it was decided on; false when it is not.
+ * A recall begins its sweep in the same transaction: whatever the number of cards, two rows are written.
+ */
+export async function updateStanding(
+  db: Database,
+  { number, quantity }: BatchTerms,
+  next: Standing,
+  recall: { readonly atMs: number } | null,
+): Promise<boolean> {
+  const spans = recallSpans(next, quantity);
+  const [written] = await db.write("standing", (q) =>
+    q.batch([
+      q
+        .update(batches)
+        .set({
+          status: next.status,
+          standingVersion: next.version,
+          untouchedRecalled: next.untouchedRecalled,
+          recalledRanges: next.recalledRanges.map(([from, to]) => [from, to]),
+        })
+        .where(and(eq(batches.number, number), eq(batches.standingVersion, next.version - 1)))
+        .returning({ number: batches.number }),
+      ...(recall
+        ? [
+            q
+              .insert(sweeps)
+              .select(sweepRows(number, { version: next.version, spans, nowMs: recall.atMs }))
+              .onConflictDoUpdate({ target: sweeps.batch, set: SWEEP_AGAIN }),
+          ]
+        : []),
+    ]),
   );
-  return row && batchOf(row);
+  return written.length > 0;
 }
 
 export type BatchFilter = {
   readonly partner: string | null;
-  readonly status: Batch["status"] | undefined;
-  readonly brand: string | undefined;
+  readonly status?: Batch["status"] | undefined;
+  readonly brand?: string | undefined;
+  readonly kind?: Batch["kind"] | undefined;
+  readonly mode?: Batch["mode"] | undefined;
+  readonly currency?: string | undefined;
+  /** Part of the label; capitals of A to Z make no difference. */
+  readonly label?: string | undefined;
+  readonly createdFromMs?: number | undefined;
+  readonly createdBeforeMs?: number | undefined;
 };
+
+const is = <T>(value: T | undefined, condition: (value: T) => SQL): SQL | undefined =>
+  value === undefined ? undefined : condition(value);
+
+const matching = (filter: BatchFilter): SQL | undefined =>
+  and(
+    filter.partner === null ? undefined : eq(batches.partner, filter.partner),
+    is(filter.status, (status) => eq(batches.status, status)),
+    is(filter.brand, (brand) => eq(batches.brand, brand)),
+    is(filter.kind, (kind) => eq(batches.kind, kind)),
+    is(filter.mode, (mode) => eq(batches.mode, mode)),
+    is(filter.currency, (currency) => eq(batches.currency, currency)),
+    is(filter.label, (label) => sql`instr(lower(${batches.label}), lower(${label})) > 0`),
+    is(filter.createdFromMs, (fromMs) => gte(batches.createdAtMs, fromMs)),
+    is(filter.createdBeforeMs, (beforeMs) => lt(batches.createdAtMs, beforeMs)),
+  );
 
 /** Newest first, those before `after`. */
 export async function listBatches(
   db: Database,
-  { partner, status, brand }: BatchFilter,
+  filter: BatchFilter,
   { after, take }: { readonly after: readonly [number: number] | null; readonly take: number },
 ): Promise<Batch[]> {
   const rows = await db.readNear("batches", (q) =>
     q
-      .select()
+      .select({ batch: batches, sweep: sweeps })
       .from(batches)
-      .where(
-        and(
-          partner === null ? undefined : eq(batches.partner, partner),
-          status === undefined ? undefined : eq(batches.status, status),
-          brand === undefined ? undefined : eq(batches.brand, brand),
-          after ? lt(batches.number, after[0]) : undefined,
-        ),
-      )
+      .leftJoin(sweeps, ofBatch)
+      .where(and(matching(filter), after ? lt(batches.number, after[0]) : undefined))
       .orderBy(desc(batches.number))
       .limit(take),
   );
-  return rows.map((row) => batchOf(row));
+  return rows.map((row) => batchOf(row.batch, row.sweep));
+}
+
+/** How many match in all. One row a batch, so counting them is cheap beside what they stand for. */
+export async function countBatches(db: Database, filter: BatchFilter): Promise<number> {
+  const [row] = await db.readNear("batch count", (q) =>
+    q
+      .select({ count: sql<number>`count(*)` })
+      .from(batches)
+      .where(matching(filter)),
+  );
+  return row?.count ?? 0;
 }

@@ -1,7 +1,9 @@
 /** The projection of touched cards: written from the queue by version, read for search and reports. Seconds behind. */
-import { and, asc, eq, gt, or, sql } from "drizzle-orm";
+import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import type { CardEvent } from "../domain/card-calls.ts";
 import type { CardStatus } from "../domain/card.ts";
+import type { CardRef } from "../domain/serial.ts";
+import type { CardKind, CardMode } from "../domain/terms.ts";
 import type { Database } from "./database.ts";
 import { batches, cards } from "./schema.ts";
 
@@ -43,13 +45,44 @@ export type ProjectedCard = {
   readonly brand: string;
   readonly profile: string | null;
   readonly currency: string;
+  readonly kind: CardKind;
+  readonly mode: CardMode;
 };
 
 export type CardFilter = {
   readonly partner: string | null;
   readonly batch: number | null;
   readonly status: CardStatus | null;
+  /** Serials, inclusive. */
+  readonly from?: CardRef | undefined;
+  readonly to?: CardRef | undefined;
+  /** The card's last change: from an instant, before another. */
+  readonly changedFromMs?: number | undefined;
+  readonly changedBeforeMs?: number | undefined;
+  /** Cards whose codes are sealed under this key. */
+  readonly codeKey?: string | undefined;
 };
+
+/** Counting reads at most so many rows. */
+const COUNTED_ROWS = 10_000;
+
+/** What the table's order or the batches decide. */
+const within = ({ partner, batch, from, to, codeKey }: CardFilter): SQL | undefined =>
+  and(
+    partner === null ? undefined : eq(batches.partner, partner),
+    batch === null ? undefined : eq(cards.batch, batch),
+    codeKey === undefined ? undefined : eq(batches.keyId, codeKey),
+    from && sql`(${cards.batch}, ${cards.card}) >= (${from.batch}, ${from.card})`,
+    to && sql`(${cards.batch}, ${cards.card}) <= (${to.batch}, ${to.card})`,
+  );
+
+/** What each card decides. */
+const selected = ({ status, changedFromMs, changedBeforeMs }: CardFilter, nowMs: number): SQL | undefined =>
+  and(
+    status === null ? undefined : eq(statusAt(nowMs), status),
+    changedFromMs === undefined ? undefined : gte(cards.changedAtMs, changedFromMs),
+    changedBeforeMs === undefined ? undefined : lt(cards.changedAtMs, changedBeforeMs),
+  );
 
 /** In the order of serials. An expiry that has passed counts although nothing was written when it did. */
 export async function listCards(
@@ -67,20 +100,27 @@ export async function listCards(
         brand: batches.brand,
         profile: batches.profile,
         currency: batches.currency,
+        kind: batches.kind,
+        mode: batches.mode,
       })
       .from(cards)
       .innerJoin(batches, eq(batches.number, cards.batch))
-      .where(
-        and(
-          or(gt(cards.batch, batch), and(eq(cards.batch, batch), gt(cards.card, card))),
-          filter.partner === null ? undefined : eq(batches.partner, filter.partner),
-          filter.batch === null ? undefined : eq(cards.batch, filter.batch),
-          filter.status === null ? undefined : eq(statusAt(nowMs), filter.status),
-        ),
-      )
+      .where(and(sql`(${cards.batch}, ${cards.card}) > (${batch}, ${card})`, within(filter), selected(filter, nowMs)))
       .orderBy(asc(cards.batch), asc(cards.card))
       .limit(window.take),
   );
+}
+
+/** How many there are in all; null when more rows would have to be read than that is worth. */
+export async function countCards(db: Database, filter: CardFilter, nowMs: number): Promise<number | null> {
+  const [row] = await db.readNear("card count", (q) =>
+    q.all<{ read: number; matching: number }>(sql`
+      SELECT count(*) AS read, coalesce(sum(matches), 0) AS matching FROM (
+        SELECT ${selected(filter, nowMs) ?? sql`1`} AS matches FROM ${cards}
+          JOIN ${batches} ON ${batches.number} = ${cards.batch}
+        WHERE ${within(filter) ?? sql`1`} LIMIT ${COUNTED_ROWS + 1})`),
+  );
+  return row && row.read <= COUNTED_ROWS ? row.matching : null;
 }
 
 const statusAt = (nowMs: number) =>

@@ -169,6 +169,30 @@ export const batches = sqliteTable(
   ],
 );
 
+/** One row per recalled batch: how far the sweep over its touched cards has come. */
+export const sweeps = sqliteTable(
+  "sweeps",
+  {
+    batch: integer()
+      .primaryKey()
+      .references(() => batches.number),
+    total: integer().notNull(),
+    done: integer().notNull(),
+    afterCard: integer("after_card").notNull(),
+    missed: integer().notNull(),
+    roundAtMs: integer("round_at_ms").notNull(),
+    /** null = ended. */
+    dueAtMs: integer("due_at_ms"),
+    untilMs: integer("until_ms").notNull(),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+  },
+  (table) => [
+    index("sweeps_due")
+      .on(table.dueAtMs)
+      .where(sql`${table.dueAtMs} is not null`),
+  ],
+);
+
 /** One row per touched card, upserted by version from the queue. */
 export const cards = sqliteTable(
   "cards",

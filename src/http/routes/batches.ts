@@ -1,18 +1,18 @@
 /** Batches: issued once, listed, paused, resumed and recalled. Their codes are in `codes.ts`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Batch } from "../../domain/batch.ts";
+import { MAX_LABEL_LENGTH, type Batch } from "../../domain/batch.ts";
 import { invalidField, refuse, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { MAX_BATCH_NUMBER, MAX_CARD_NUMBER } from "../../domain/serial.ts";
 import { changeStanding } from "../../services/change-standing.ts";
 import { issueBatch } from "../../services/issue-batch.ts";
-import { findBatch, listBatches } from "../../storage/batches.ts";
+import { countBatches, findBatch, listBatches, type BatchFilter } from "../../storage/batches.ts";
 import { createRouter, type AppEnv, type Caller } from "../context.ts";
-import { listPage, listQuery, pageOf } from "../cursor.ts";
+import { listPage, listQuery, pageOf, totalSchema } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, BODY_REFUSALS, callerId, jsonBody } from "../schemas.ts";
+import { answers, BODY_REFUSALS, callerId, currency, jsonBody, queryInstant, visibleText } from "../schemas.ts";
 import { BATCH_STATUSES, batchInput, batchOutput, batchWire, orderOf } from "../wire/batch.ts";
 
 const tags = ["Batches"];
@@ -45,7 +45,7 @@ const change = createRoute({
   operationId: "changeBatch",
   summary: "Pause, resume or recall a batch",
   description:
-    "A pause refuses first redemptions only. A recall is final; with `from` and `to` it recalls those cards, inclusive, and leaves the batch's status. Cards in use learn it with their next command, typically within 60 s, at most after 6 minutes.",
+    "A pause refuses first redemptions only. A recall is final; with `from` and `to` it recalls those cards, inclusive, and leaves the batch's status. Cards in use learn it with their next command, typically within 60 s, at most after 6 minutes; a sweep tells each of them before, and `sweep` says how far it is. At most 1000 separate ranges.",
   ...keyed({ scopes: ["batches:write"] }),
   request: {
     params,
@@ -79,7 +79,7 @@ const list = createRoute({
   tags,
   operationId: "listBatches",
   summary: "List batches",
-  description: "Newest first. May be some seconds behind.",
+  description: "Newest first, by any of the filters together. May be some seconds behind.",
   ...keyed({ scopes: ["catalogue:read"] }),
   request: {
     query: z.strictObject({
@@ -87,9 +87,15 @@ const list = createRoute({
       partner: z.string().max(64).optional(),
       status: z.enum(BATCH_STATUSES).optional(),
       brand: z.string().max(64).optional(),
+      kind: z.enum(["card", "voucher"]).optional(),
+      mode: z.enum(["live", "test"]).optional(),
+      currency: currency.optional(),
+      label: visibleText(MAX_LABEL_LENGTH, 1).optional().openapi({ description: "Part of the label." }),
+      createdFrom: queryInstant.optional(),
+      createdBefore: queryInstant.optional(),
     }),
   },
-  responses: answers(200, pageOf(batchOutput), [...KEY_REFUSALS, "invalid_input"]),
+  responses: answers(200, pageOf(batchOutput).extend({ total: totalSchema }), [...KEY_REFUSALS, "invalid_input"]),
 });
 
 export function batchRoutes() {
@@ -117,23 +123,27 @@ export function batchRoutes() {
     const { caller, services } = c.var;
     const { limit, cursor, ...filter } = c.req.valid("query");
     const isForeign = caller.partner !== null && filter.partner !== undefined && filter.partner !== caller.partner;
-    const page = await listPage(c, {
-      name: "batches",
-      query: { limit, cursor },
-      filter,
-      // Another partner's batches are as many as an unknown partner's: none.
-      read: async (window: { after: readonly [number] | null; take: number }) =>
-        isForeign
-          ? []
-          : listBatches(
-              services.db,
-              { partner: caller.partner ?? filter.partner ?? null, status: filter.status, brand: filter.brand },
-              window,
-            ),
-      positionOf: ({ number }: Batch) => [number] as const,
-      itemOf: (batch) => batchWire(batch, caller.partner === null),
-    });
-    return page.ok ? c.json(page.value, 200) : problem(c, page.error);
+    const { createdFrom, createdBefore, ...named } = filter;
+    const matching: BatchFilter = {
+      ...named,
+      partner: caller.partner ?? filter.partner ?? null,
+      createdFromMs: createdFrom,
+      createdBeforeMs: createdBefore,
+    };
+    const [page, total] = await Promise.all([
+      listPage(c, {
+        name: "batches",
+        query: { limit, cursor },
+        filter,
+        // Another partner's batches are as many as an unknown partner's: none.
+        read: async (window: { after: readonly [number] | null; take: number }) =>
+          isForeign ? [] : listBatches(services.db, matching, window),
+        positionOf: ({ number }: Batch) => [number] as const,
+        itemOf: (batch) => batchWire(batch, caller.partner === null),
+      }),
+      cursor !== undefined || isForeign ? 0 : countBatches(services.db, matching),
+    ]);
+    return page.ok ? c.json({ ...page.value, ...(cursor === undefined && { total }) }, 200) : problem(c, page.error);
   });
 
   app.openapi(get, async (c) => {
@@ -149,7 +159,12 @@ export function batchRoutes() {
     if (!number) return problem(c, refuse("not_found"));
     const { status, from, to } = c.req.valid("json");
     const changed = await changeStanding(
-      { db: services.db, refreshTerms: (batch) => services.catalogue.refreshTerms(batch) },
+      {
+        db: services.db,
+        refreshTerms: (batch) => services.catalogue.refreshTerms(batch),
+        startSweep: (batch) => services.later(services.jobs.sweep(batch)),
+        now: services.now,
+      },
       { number, scope: caller.partner },
       { status, range: from === undefined || to === undefined ? null : [from, to] },
     );

@@ -1,45 +1,17 @@
-/** Cards for operators and partners: search (projection, says how old), one card live, and what can be done to it. */
+/** One card for operators and partners: live, its ledger, and what can be done to it. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { CardAction } from "../../domain/card-calls.ts";
 import { invalidField, refuse, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import { MAX_BATCH_NUMBER, MAX_DEVICE_NUMBER } from "../../domain/serial.ts";
+import { MAX_DEVICE_NUMBER } from "../../domain/serial.ts";
 import { parseRfc3339 } from "../../domain/time.ts";
-import { listCards } from "../../storage/cards.ts";
-import { readProgress } from "../../storage/reports.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, instant, jsonBody, queryInteger, visibleText } from "../schemas.ts";
-import { cardSchema, cardStatusSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
-import { listedCardSchema, listedCardWire } from "../wire/listed-cards.ts";
-import { projectionSchema, projectionWire } from "../wire/reports.ts";
-
-const listRoute = createRoute({
-  method: "get",
-  path: "/v1/cards",
-  tags: ["Cards"],
-  operationId: "listCards",
-  summary: "Search touched cards",
-  description:
-    "From the projection, seconds behind: each item says as of when. Untouched cards are not listed; their batch says how many there are.",
-  ...keyed({ scopes: ["cards:read"] }),
-  request: {
-    query: z.strictObject({
-      ...listQuery,
-      batch: queryInteger(1, MAX_BATCH_NUMBER).optional(),
-      status: cardStatusSchema.optional(),
-    }),
-  },
-  responses: answers(200, pageOf(listedCardSchema).extend({ projection: projectionSchema }), [
-    "unauthenticated",
-    "insufficient_scope",
-    "invalid_input",
-    "try_again",
-  ]),
-});
+import { answers, instant, jsonBody, visibleText } from "../schemas.ts";
+import { cardSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
 
 const CARD_REFUSALS = [...KEY_REFUSALS, "not_found", "card_halted"] as const;
 
@@ -96,26 +68,6 @@ const actRoute = createRoute({
 
 export function cardRoutes() {
   const app = createRouter();
-
-  app.openapi(listRoute, async (c) => {
-    const { batch, status, ...query } = c.req.valid("query");
-    const { db, now } = c.var.services;
-    const nowMs = now();
-    const filter = { partner: c.var.caller.partner, batch: batch ?? null, status: status ?? null };
-    const [page, progress] = await Promise.all([
-      listPage(c, {
-        name: "cards 1",
-        query,
-        filter,
-        read: async ({ after, take }: Window<[number, number]>) => listCards(db, filter, { after, take }, nowMs),
-        positionOf: ({ card }): [number, number] => [card.batch, card.card],
-        itemOf: (row) => listedCardWire(row, nowMs),
-      }),
-      readProgress(db, filter.partner),
-    ]);
-    if (!page.ok) return problem(c, page.error);
-    return c.json({ ...page.value, projection: projectionWire(progress) }, 200);
-  });
 
   app.openapi(getRoute, async (c) => {
     const found = await findCard(c, c.req.valid("param").serial);

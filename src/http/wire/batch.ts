@@ -72,6 +72,10 @@ export const batchOutput = z
       .openapi({ description: "At issue: one guess in `oneIn` hits a card that was live then." }),
     liability: money.openapi({ description: "Face value issued: quantity times credit. Reports have today's figure." }),
     createdAt: z.string(),
+    sweep: z.object({ total: z.number().int(), done: z.number().int(), updatedAt: z.string() }).optional().openapi({
+      description:
+        "After a recall: touched cards it concerns, and those known to obey. Repeated until every older copy of the terms has expired.",
+    }),
   })
   .openapi("Batch");
 
@@ -111,7 +115,7 @@ const bonusOf = (given: z.infer<typeof bonus>, code: string): Bonus => ({
 });
 
 export function batchWire(batch: Batch, showPartner: boolean): z.infer<typeof batchOutput> {
-  const { number, partner, profile, currency: code, quantity, label } = batch;
+  const { number, partner, profile, currency: code, quantity, label, sweep } = batch;
   const { at, daysAfterFirstUse, daysAfterIssue } = batch.expiry;
   return {
     ...(showPartner && { partner }),
@@ -140,5 +144,6 @@ export function batchWire(batch: Batch, showPartner: boolean): z.infer<typeof ba
     guessOdds: oddsOf(batch),
     liability: { amount: formatAmount(faceValueMicros(batch), code), currency: code },
     createdAt: toRfc3339(batch.createdAtMs),
+    ...(sweep && { sweep: { total: sweep.total, done: sweep.done, updatedAt: toRfc3339(sweep.updatedAtMs) } }),
   };
 }

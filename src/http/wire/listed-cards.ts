@@ -13,6 +13,8 @@ export const listedCardSchema = z
       partner: true,
       brand: true,
       profile: true,
+      kind: true,
+      mode: true,
       balance: true,
       openHolds: true,
     }).shape,
@@ -25,7 +27,7 @@ export const listedCardSchema = z
   })
   .openapi("ListedCard");
 
-export function listedCardWire({ card, partner, brand, profile, currency }: ProjectedCard, nowMs: number) {
+export function listedCardWire({ card, partner, brand, profile, currency, kind, mode }: ProjectedCard, nowMs: number) {
   const hasEnded = card.status === "active" && card.expiresAtMs !== null && card.expiresAtMs < nowMs;
   const balance = {
     credits: card.creditsMicros,
@@ -42,6 +44,8 @@ export function listedCardWire({ card, partner, brand, profile, currency }: Proj
     partner,
     brand,
     profile,
+    kind,
+    mode,
     status: hasEnded ? ("expired" as const) : (card.status as z.infer<typeof cardStatusSchema>),
     balance: fullBalanceWire(balance, currency),
     devices: card.devices,
