@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { JobMessage } from "../services/jobs.ts";
 import type { Services } from "../services/services.ts";
-import { sweepSlice } from "../services/sweep.ts";
+import { sweepSlice, type SweepDeps } from "../services/sweep.ts";
 
 export const jobSchema = z.object({
   type: z.literal("sweep"),
@@ -12,7 +12,7 @@ export const jobSchema = z.object({
 export type Job = { readonly message: Message; readonly job: JobMessage };
 
 export async function runJobs(services: Services, jobs: readonly Job[]): Promise<void> {
-  const deps = { ...services, callCard: services.cards.call };
+  const deps: SweepDeps = { ...services, callCard: (call, use) => services.cards.call(call, use) };
   for (const { message, job } of jobs) {
     try {
       await sweepSlice(deps, job.batch);
