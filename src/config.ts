@@ -33,7 +33,12 @@ export type Config = {
   readonly refreshKeys: readonly SecretKey[];
   readonly dataKeys: readonly SecretKey[];
   readonly adminApiKey: string | null;
+  /** Cloudflare Access in front of `/console` and of operators' keys; null = not used. */
+  readonly access: AccessSettings | null;
 };
+
+/** The team's host (`<team>.cloudflareaccess.com`) and the application's audience tag. */
+export type AccessSettings = { readonly teamDomain: string; readonly aud: string };
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -73,6 +78,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     refreshKeys: readRing(env, "REFRESH_KEY_", MAX_KEYS_PER_RING, problems),
     dataKeys: readRing(env, "DATA_KEY_", MAX_KEYS_PER_RING, problems),
     adminApiKey: optionalText(env, "ADMIN_API_KEY"),
+    access: readAccess(env, problems),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
@@ -108,6 +114,19 @@ function readJurisdiction(
   if (text === null || text === "eu" || text === "fedramp") return text;
   problems.push("JURISDICTION must be eu or fedramp");
   return null;
+}
+
+/** Half a setting would leave the door open while looking shut, so it stops the product. */
+function readAccess(env: Readonly<Record<string, unknown>>, problems: string[]): AccessSettings | null {
+  const teamDomain = optionalText(env, "ACCESS_TEAM_DOMAIN");
+  const aud = optionalText(env, "ACCESS_AUD");
+  if (teamDomain === null && aud === null) return null;
+  if (teamDomain === null) problems.push("ACCESS_TEAM_DOMAIN is missing (ACCESS_AUD is set; the two go together)");
+  else if (!/^([a-z0-9-]+\.)+cloudflareaccess\.com$/.test(teamDomain))
+    problems.push("ACCESS_TEAM_DOMAIN must be a host such as team.cloudflareaccess.com");
+  if (aud === null) problems.push("ACCESS_AUD is missing (ACCESS_TEAM_DOMAIN is set; the two go together)");
+  else if (!/^[\x21-\x7e]{16,256}$/.test(aud)) problems.push("ACCESS_AUD must be the application's audience tag");
+  return teamDomain !== null && aud !== null ? { teamDomain, aud } : null;
 }
 
 /** Names with a prefix, newest (highest number) first. */

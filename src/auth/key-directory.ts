@@ -15,11 +15,17 @@ export type KeyRecord = {
   readonly trunks: readonly string[];
   readonly expiresAtMs: number | null;
   readonly revokedAtMs: number | null;
+  /** As noted; may be behind by `USE_NOTED_EVERY_MS`. */
+  readonly lastUsedAtMs: number | null;
+  /** The deployment's own `ADMIN_API_KEY`. */
+  readonly isBootstrap: boolean;
 };
 
 const RECORD_TTL_MS = 30_000;
 const MAX_RECORDS = 1000;
-export const BOOTSTRAP_KEY_ID = "bootstrap";
+const BOOTSTRAP_KEY_ID = "bootstrap";
+/** A key's last use is noted at most this often: it tells keys in use from forgotten ones. */
+export const USE_NOTED_EVERY_MS = 600_000;
 
 export type KeyDirectory = {
   identify(key: string): Promise<KeyRecord | undefined>;
@@ -33,9 +39,11 @@ type Deps = {
   readonly findKey: (id: string) => Promise<KeyRecord | undefined>;
   readonly adminApiKey: string | null;
   readonly now: () => number;
+  /** Writes down that a key was used. Nobody waits for it, and it must not fail. */
+  readonly noteUse: (id: string, atMs: number) => void;
 };
 
-export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDirectory {
+export function createKeyDirectory({ findKey, adminApiKey, now, noteUse }: Deps): KeyDirectory {
   const records = new Map<string, { record: KeyRecord; readAtMs: number }>();
 
   const bootstrapRecord = async (): Promise<KeyRecord | undefined> =>
@@ -50,6 +58,8 @@ export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDire
           trunks: [],
           expiresAtMs: null,
           revokedAtMs: null,
+          lastUsedAtMs: null,
+          isBootstrap: true,
         };
 
   async function record(id: string): Promise<KeyRecord | undefined> {
@@ -63,6 +73,14 @@ export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDire
     return found;
   }
 
+  /** Once per interval over all isolates that read the note in time; the statement that writes looks again. */
+  function noteSparsely(used: KeyRecord, atMs: number): void {
+    if (used.isBootstrap || (used.lastUsedAtMs !== null && atMs - used.lastUsedAtMs < USE_NOTED_EVERY_MS)) return;
+    const kept = records.get(used.id);
+    if (kept) records.set(used.id, { ...kept, record: { ...kept.record, lastUsedAtMs: atMs } });
+    noteUse(used.id, atMs);
+  }
+
   return {
     forget: (id) => void records.delete(id),
     forgetPartner(partner) {
@@ -72,8 +90,11 @@ export function createKeyDirectory({ findKey, adminApiKey, now }: Deps): KeyDire
       const id = await apiKeyId(key);
       const found = id === undefined ? undefined : await record(id);
       if (!found || !equalHashes(found.hash, await hashApiKey(key))) return undefined;
-      const isLive = found.revokedAtMs === null && (found.expiresAtMs === null || now() < found.expiresAtMs);
-      return isLive ? found : undefined;
+      const nowMs = now();
+      const isLive = found.revokedAtMs === null && (found.expiresAtMs === null || nowMs < found.expiresAtMs);
+      if (!isLive) return undefined;
+      noteSparsely(found, nowMs);
+      return found;
     },
   };
 }

@@ -1,10 +1,12 @@
 /** Calls the product as any client would. A refusal that was not expected ends the command and is shown whole. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { SCOPES } from "../domain/scopes.ts";
 import { CliError } from "./tools.ts";
 
 const ATTEMPTS = 5;
 const BACKOFF_MS = 200;
 const TIMEOUT_MS = 20_000;
+export const FIRST_KEY_NAME = "First key";
 
 export type Api = {
   readonly get: <T>(path: string, accept?: string) => Promise<T | undefined>;
@@ -52,3 +54,7 @@ export function apiClient(origin: string, key: string): Api {
 }
 
 export const NDJSON = "application/x-ndjson";
+
+/** The one operator's key that a bootstrap key makes: every scope. */
+export const makeFirstKey = (origin: string, bootstrapKey: string): Promise<{ id: string; key: string }> =>
+  apiClient(origin, bootstrapKey).send("POST", "/v1/keys", { name: FIRST_KEY_NAME, scopes: SCOPES });

@@ -5,7 +5,7 @@
 import { rename } from "node:fs/promises";
 import path from "node:path";
 import { PARTNER_SCOPES, type Scope, SCOPES } from "../domain/scopes.ts";
-import { type Api, apiClient, NDJSON } from "./api-client.ts";
+import { type Api, apiClient, FIRST_KEY_NAME, makeFirstKey, NDJSON } from "./api-client.ts";
 import { exists, readJson, writePrivate } from "./files.ts";
 import { randomKey } from "./secrets.ts";
 import { CliError } from "./tools.ts";
@@ -49,7 +49,13 @@ const KEYS = {
 type KeyName = keyof typeof KEYS;
 
 /** demo.json: what the API shows only once, and where the demo got to. */
-type Memory = { trunkSecret: string; batches: number } & { [K in KeyName]?: { id: string; key: string } };
+type Memory = { trunkSecret: string; batches: number } & { [K in KeyName | "ownerKey"]?: { id: string; key: string } };
+
+const fileIn = (stateDir: string): string => path.join(stateDir, "demo.json");
+
+/** Does the demo's memory hold the operator's key that makes everything else? */
+export const hasOwner = async (stateDir: string): Promise<boolean> =>
+  ((await readJson(fileIn(stateDir))) as Partial<Memory> | undefined)?.ownerKey !== undefined;
 
 type DemoOptions = {
   readonly url: string;
@@ -59,11 +65,15 @@ type DemoOptions = {
 };
 
 export async function makeDemo({ url, stateDir, bootstrapKey, say }: DemoOptions): Promise<Demo> {
-  const file = path.join(stateDir, "demo.json");
+  const file = fileIn(stateDir);
   const memory = await remember(file, say);
   const save = () => writePrivate(file, { url, ...memory });
   await save(); // the trunk's secret is on disk before anybody signs with it
-  const api = apiClient(url, bootstrapKey);
+  const isNewOwner = memory.ownerKey === undefined;
+  memory.ownerKey ??= await makeFirstKey(url, bootstrapKey);
+  await save();
+  const api = apiClient(url, memory.ownerKey.key);
+  if (isNewOwner) await revokeNamed(api, "/v1/keys", FIRST_KEY_NAME, memory.ownerKey.id);
   await ensureCatalogue(api, memory.trunkSecret);
   for (const name of Object.keys(KEYS) as KeyName[]) {
     const known = memory[name];
@@ -150,11 +160,15 @@ const isAlive = async (api: Api, address: string, id: string): Promise<boolean> 
 /** A key made just before a kill was never written down; it is revoked, since nobody can know it. */
 async function createKey(api: Api, which: KeyName): Promise<{ id: string; key: string }> {
   const { path: address, ...body } = KEYS[which];
-  for (const orphan of (await listKeys(api, address)).filter(({ name }) => name === body.name)) {
-    await api.send("DELETE", `${address}/${orphan.id}`);
-  }
+  await revokeNamed(api, address, body.name);
   const { id, key } = await api.send<{ id: string; key: string }>("POST", address, body);
   return { id, key };
+}
+
+async function revokeNamed(api: Api, address: string, name: string, except?: string): Promise<void> {
+  for (const key of await listKeys(api, address)) {
+    if (key.name === name && key.id !== except) await api.send("DELETE", `${address}/${key.id}`);
+  }
 }
 
 type Batch = { readonly number: number; readonly status: string };

@@ -64,6 +64,15 @@ export function withSecrets(file: SecretsFile, more: Readonly<Record<string, str
   return { secrets: { ...more, ...file.secrets }, createdAt: { ...createdAt, ...file.createdAt } };
 }
 
+/** With another bootstrap key: each makes one operator's key, so this is the way back to a lost one. */
+export const withNewBootstrapKey = async (
+  { secrets, createdAt }: SecretsFile,
+  nowMs: number,
+): Promise<SecretsFile> => ({
+  secrets: { ...secrets, [BOOTSTRAP_KEY]: (await createApiKey("bootstrap")).key },
+  createdAt: { ...createdAt, [BOOTSTRAP_KEY]: new Date(nowMs).toISOString() },
+});
+
 /** The kinds of secret without which the product refuses to serve, that a file lacks. */
 export function missingKinds(names: readonly string[]): string[] {
   const needed = [...Object.values(RINGS), SIGNING_PREFIX, BOOTSTRAP_KEY];

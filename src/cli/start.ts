@@ -1,10 +1,17 @@
 /** `npm start`: everything on this machine, with demo data to click through. See README, "On one machine". */
 import path from "node:path";
 import { buildPages } from "./build-pages.ts";
-import { makeDemo } from "./demo-data.ts";
+import { hasOwner, makeDemo } from "./demo-data.ts";
 import { exists } from "./files.ts";
 import { dataFolder, type LocalPlatform, startLocalPlatform } from "./local-platform.ts";
-import { BOOTSTRAP_KEY, createSecrets, readSecrets, type SecretsFile, writeSecrets } from "./secrets.ts";
+import {
+  BOOTSTRAP_KEY,
+  createSecrets,
+  readSecrets,
+  type SecretsFile,
+  withNewBootstrapKey,
+  writeSecrets,
+} from "./secrets.ts";
 import { ensurePortFree, openStateFolder } from "./state-folder.ts";
 import { CliError, command, PROJECT_ROOT } from "./tools.ts";
 
@@ -25,7 +32,13 @@ function readPort(text: string | undefined): number {
 async function loadSecrets(stateDir: string): Promise<SecretsFile> {
   const file = path.join(stateDir, "secrets.json");
   const found = await readSecrets(file);
-  if (found) return found;
+  if (found) {
+    if (await hasOwner(stateDir)) return found;
+    // Nobody here has the operator's key that the bootstrap key made: a new one makes another.
+    const renewed = await withNewBootstrapKey(found, Date.now());
+    await writeSecrets(file, renewed);
+    return renewed;
+  }
   if (await exists(path.join(dataFolder(stateDir), "d1"))) {
     throw new CliError(
       `${file} is missing, but ${dataFolder(stateDir)} holds cards that only its keys can open.`,

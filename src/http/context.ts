@@ -15,6 +15,9 @@ export type Caller = {
   readonly partner: string | null;
   readonly scopes: ReadonlySet<Scope>;
   readonly trunks: readonly string[];
+  readonly expiresAtMs: number | null;
+  /** Set when the caller is `ADMIN_API_KEY`: its hash, which can make one operator's key. */
+  readonly bootstrapHash: string | null;
 };
 
 export type AppEnv = {

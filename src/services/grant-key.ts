@@ -7,8 +7,16 @@ import { addApiKey, type ApiKey } from "../storage/api-keys.ts";
 import { unusableTrunks } from "../storage/trunks.ts";
 import type { Services } from "./services.ts";
 
-/** What the granting key holds itself. No trunks with `switch` (the first key of a deployment) means every trunk. */
-export type Granter = { readonly scopes: ReadonlySet<Scope>; readonly trunks: readonly string[] };
+/**
+ * What the granting key holds itself. `switch` without trunks, which only the deployment's first key has, grants it on
+ * any trunk and reaches no card itself. `bootstrapHash` is set when the granter is `ADMIN_API_KEY`.
+ */
+export type Granter = {
+  readonly scopes: ReadonlySet<Scope>;
+  readonly trunks: readonly string[];
+  readonly expiresAtMs: number | null;
+  readonly bootstrapHash: string | null;
+};
 
 export type KeyOrder = {
   /** null = an operator's key. */
@@ -33,10 +41,15 @@ export async function grantKey(
       return err(invalidField(`/trunks/${order.trunks.indexOf(unusable)}`, "Not a trunk this key can be bound to."));
   }
   const { id, key, hash } = await createApiKey();
-  const record: ApiKey = { id, createdAtMs, ...order };
-  await addApiKey(db, record, hash);
-  return ok({ ...record, key });
+  const record: ApiKey = { id, createdAtMs, lastUsedAtMs: null, ...order };
+  const isAdded = await addApiKey(db, record, { hash, bootstrapHash: granter.bootstrapHash });
+  return isAdded ? ok({ ...record, key }) : err(BOOTSTRAP_SPENT);
 }
+
+const BOOTSTRAP_SPENT = refuse(
+  "insufficient_scope",
+  "ADMIN_API_KEY has made its operator's key. If that one is lost, give the deployment a new ADMIN_API_KEY, which makes another.",
+);
 
 /** Pure. What the granter may not give comes first: it must not learn from the rest what exists. */
 function orderRefusal(granter: Granter, order: KeyOrder, nowMs: number): Refusal | undefined {
@@ -46,11 +59,15 @@ function orderRefusal(granter: Granter, order: KeyOrder, nowMs: number): Refusal
   const isBound = granter.trunks.length > 0;
   if (isBound && order.trunks.some((trunk) => !granter.trunks.includes(trunk)))
     return refuse("insufficient_scope", "A key bound to trunks can grant the switch scope on those only.");
+  if (granter.expiresAtMs !== null && (order.expiresAtMs === null || order.expiresAtMs > granter.expiresAtMs))
+    return refuse("insufficient_scope", "A key that expires can grant only keys that expire no later than itself.");
   const allowed = allowedScopes(order.partner);
   const foreignAt = order.scopes.findIndex((scope) => !allowed.includes(scope));
   if (foreignAt !== -1) return invalidField(`/scopes/${foreignAt}`, "A partner's key cannot have this scope.");
   const isSwitch = order.scopes.includes("switch");
-  if (isSwitch && order.trunks.length === 0) return invalidField("/trunks", "The switch scope names its trunks.");
+  const mayBeUnbound = granter.bootstrapHash !== null;
+  if (isSwitch && order.trunks.length === 0 && !mayBeUnbound)
+    return invalidField("/trunks", "The switch scope names its trunks.");
   if (!isSwitch && order.trunks.length > 0) return invalidField("/trunks", "Only the switch scope has trunks.");
   if (order.expiresAtMs !== null && order.expiresAtMs <= nowMs)
     return invalidField("/expiresAt", "Must be in the future.");

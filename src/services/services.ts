@@ -1,5 +1,6 @@
 /** The isolate's services, made once per environment: what routes call, and nothing of HTTP. */
 import { waitUntil } from "cloudflare:workers";
+import { type AccessGate, createAccessGate } from "../auth/access.ts";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
 import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
@@ -9,7 +10,7 @@ import type { Config } from "../config.ts";
 import { createCardStubs, type CardStubs } from "../durable/stubs.ts";
 import { createCatalogueKv } from "../storage/catalogue-kv.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
-import { findKeyRecord } from "../storage/api-keys.ts";
+import { findKeyRecord, noteKeyUse } from "../storage/api-keys.ts";
 import { readBrand, readTerms } from "../storage/terms.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import { createCredentials, type Credentials } from "./credentials.ts";
@@ -19,6 +20,8 @@ import { createFailureBudget, type FailureBudget } from "./failure-budget.ts";
 export type Services = {
   readonly db: Database;
   readonly keys: KeyDirectory;
+  /** null = Cloudflare Access is not used. */
+  readonly access: AccessGate | null;
   readonly sealer: Sealer;
   readonly pins: Pins;
   readonly catalogue: Catalogue;
@@ -57,7 +60,14 @@ function createServices(env: Env, config: Config): Services {
     sealer,
     signing,
     pins: createPins(config.dataKeys),
-    keys: createKeyDirectory({ findKey: (id) => findKeyRecord(db, id), adminApiKey: config.adminApiKey, now }),
+    keys: createKeyDirectory({
+      findKey: (id) => findKeyRecord(db, id),
+      adminApiKey: config.adminApiKey,
+      now,
+      // What is lost here is noted by a later use.
+      noteUse: (id, atMs) => waitUntil(noteKeyUse(db, id, atMs).catch(() => undefined)),
+    }),
+    access: config.access && createAccessGate(config.access, { fetch: (url, init) => fetch(url, init), now }),
     catalogue: createCatalogue({
       kv: createCatalogueKv(env.BRANDING),
       readTerms: (batch) => readTerms(db, batch),

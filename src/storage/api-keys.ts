@@ -1,6 +1,6 @@
 /** API keys in D1: hashes only. */
-import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
-import type { KeyRecord } from "../auth/key-directory.ts";
+import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import { type KeyRecord, USE_NOTED_EVERY_MS } from "../auth/key-directory.ts";
 import type { Scope } from "../domain/scopes.ts";
 import type { Database } from "./database.ts";
 import { apiKeys, partners } from "./schema.ts";
@@ -18,6 +18,7 @@ export const findKeyRecord = async (db: Database, id: string): Promise<KeyRecord
         trunks: apiKeys.trunks,
         expiresAtMs: apiKeys.expiresAtMs,
         revokedAtMs: apiKeys.revokedAtMs,
+        lastUsedAtMs: apiKeys.lastUsedAtMs,
       })
       .from(apiKeys)
       .leftJoin(partners, eq(partners.id, apiKeys.partner))
@@ -25,7 +26,7 @@ export const findKeyRecord = async (db: Database, id: string): Promise<KeyRecord
   );
   if (!row) return undefined;
   const { partnerStatus, ...record } = row;
-  return { ...record, partnerSuspended: partnerStatus === "suspended" };
+  return { ...record, partnerSuspended: partnerStatus === "suspended", isBootstrap: false };
 };
 
 /** A key as people see it: no hash, no secret. */
@@ -37,6 +38,8 @@ export type ApiKey = {
   readonly trunks: readonly string[];
   readonly expiresAtMs: number | null;
   readonly createdAtMs: number;
+  /** Some minutes behind; null = not used yet. */
+  readonly lastUsedAtMs: number | null;
 };
 
 const ownedBy = (partner: string | null) => (partner === null ? isNull(apiKeys.partner) : eq(apiKeys.partner, partner));
@@ -59,6 +62,7 @@ export async function listApiKeys(
         trunks: apiKeys.trunks,
         expiresAtMs: apiKeys.expiresAtMs,
         createdAtMs: apiKeys.createdAtMs,
+        lastUsedAtMs: apiKeys.lastUsedAtMs,
       })
       .from(apiKeys)
       .where(and(ownedBy(partner), isNull(apiKeys.revokedAtMs), isAfter ?? undefined))
@@ -67,9 +71,31 @@ export async function listApiKeys(
   );
 }
 
-export async function addApiKey(db: Database, key: ApiKey, hash: string): Promise<void> {
-  await db.write("key", (q) =>
-    q.insert(apiKeys).values({ ...key, hash, scopes: [...key.scopes], trunks: [...key.trunks] }),
+/** Answers false, and writes nothing, when the bootstrap key with this hash has made its one key already. */
+export async function addApiKey(
+  db: Database,
+  key: ApiKey,
+  { hash, bootstrapHash }: { readonly hash: string; readonly bootstrapHash: string | null },
+): Promise<boolean> {
+  const rows = await db.write("key", (q) =>
+    q
+      .insert(apiKeys)
+      .values({ ...key, hash, bootstrapHash, scopes: [...key.scopes], trunks: [...key.trunks] })
+      .onConflictDoNothing({ target: apiKeys.bootstrapHash })
+      .returning({ id: apiKeys.id }),
+  );
+  return rows.length > 0;
+}
+
+/** Looks again before it writes: other isolates note uses of the same key. */
+export async function noteKeyUse(db: Database, id: string, atMs: number): Promise<void> {
+  await db.write("key use", (q) =>
+    q
+      .update(apiKeys)
+      .set({ lastUsedAtMs: atMs })
+      .where(
+        and(eq(apiKeys.id, id), or(isNull(apiKeys.lastUsedAtMs), lte(apiKeys.lastUsedAtMs, atMs - USE_NOTED_EVERY_MS))),
+      ),
   );
 }
 

@@ -1,5 +1,5 @@
 /** Partners and their limits in D1. */
-import { asc, between, eq, gt, sql } from "drizzle-orm";
+import { asc, between, eq, gt, sql, type SQL } from "drizzle-orm";
 import type { Partner, PartnerLimit } from "../domain/partner.ts";
 import type { Database } from "./database.ts";
 import { partnerLimits, partners } from "./schema.ts";
@@ -58,6 +58,27 @@ export async function listPartners(
   });
 }
 
+/** The deployment's first partner; false, and nothing written, when there is one already. */
+export async function addFirstPartner(
+  db: Database,
+  { limits, ...row }: Partner,
+  createdAtMs: number,
+): Promise<boolean> {
+  const [added] = await db.write("first partner", (q) =>
+    q.batch([
+      q
+        .insert(partners)
+        .select(
+          sql`SELECT ${row.id}, ${row.name}, ${row.status}, ${row.timeZone}, ${createdAtMs} WHERE NOT EXISTS (SELECT 1 FROM ${partners})`,
+        )
+        .returning({ id: partners.id }),
+      // Only together with the row before it.
+      q.insert(partnerLimits).select(sql`${limitRows(row.id, limits)} AND changes() = 1`),
+    ]),
+  );
+  return added.length > 0;
+}
+
 /** Creates or replaces the partner and all its limits at once. */
 export async function putPartner(
   db: Database,
@@ -73,11 +94,13 @@ export async function putPartner(
         .values({ ...row, createdAtMs })
         .onConflictDoUpdate({ target: partners.id, set: fields }),
       q.delete(partnerLimits).where(eq(partnerLimits.partner, id)),
-      // One parameter whatever the number of currencies: D1 binds at most 100.
-      q.insert(partnerLimits).select(sql`SELECT ${id}, value->>'currency', value->>'outstandingMicros',
-        value->>'creditPerDayMicros', value->>'maxFaceValueMicros'
-        FROM json_each(${JSON.stringify(limits)}) WHERE true`),
+      q.insert(partnerLimits).select(limitRows(id, limits)),
     ]),
   );
   return found.length === 0 ? "created" : "replaced";
 }
+
+/** One parameter whatever the number of currencies: D1 binds at most 100. */
+const limitRows = (partner: string, limits: readonly PartnerLimit[]): SQL => sql`SELECT ${partner}, value->>'currency',
+  value->>'outstandingMicros', value->>'creditPerDayMicros', value->>'maxFaceValueMicros'
+  FROM json_each(${JSON.stringify(limits)}) WHERE true`;

@@ -45,6 +45,10 @@ export const apiKeys = sqliteTable(
     expiresAtMs: integer("expires_at_ms"),
     revokedAtMs: integer("revoked_at_ms"),
     createdAtMs: integer("created_at_ms").notNull(),
+    /** Noted sparsely: a key in use may be shown some minutes behind. */
+    lastUsedAtMs: integer("last_used_at_ms"),
+    /** Of a key that `ADMIN_API_KEY` made: that one's hash, so that each makes one. */
+    bootstrapHash: text("bootstrap_hash").unique(),
   },
   (table) => [index("api_keys_partner").on(table.partner)],
 );

@@ -1,6 +1,6 @@
-/** What the bench issues and uses, made through the public API with the deployment's first key. */
+/** What the bench issues and uses, made through the public API. */
 import { randomBytes } from "node:crypto";
-import { type Api, apiClient, NDJSON } from "../../src/cli/api-client.ts";
+import { type Api, apiClient, makeFirstKey, NDJSON } from "../../src/cli/api-client.ts";
 import { WrongAnswer } from "./load.ts";
 
 const NAME = "bench";
@@ -8,7 +8,9 @@ const NAME = "bench";
 export type Bench = { readonly api: Api; readonly url: string; readonly key: string; readonly switchKey: string };
 export type SheetRow = { readonly serial: string; readonly code: string };
 
-export async function makeCatalogue(url: string, key: string): Promise<Bench> {
+/** `bootstrapKey` works once for each platform. */
+export async function makeCatalogue(url: string, bootstrapKey: string): Promise<Bench> {
+  const { key } = await makeFirstKey(url, bootstrapKey);
   const api = apiClient(url, key);
   await api.send("PUT", `/v1/partners/${NAME}`, {
     name: "Bench Talk",

@@ -10,6 +10,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundleWorker } from "../../src/cli/local-platform.ts";
+import { makeFirstKey } from "../../src/cli/api-client.ts";
 import { createSecrets } from "../../src/cli/secrets.ts";
 import { runs } from "../support/model-runs.ts";
 import { freePort } from "../support/free-port.ts";
@@ -28,6 +29,7 @@ let bundle: string;
 let secrets: Readonly<Record<string, string>>;
 let port: number;
 let site: Site;
+let adminKey: string;
 let switchKey: string;
 let serials: string[];
 let child: ChildProcess | undefined;
@@ -161,10 +163,10 @@ beforeAll(async () => {
   port = await freePort();
   ({ secrets } = await createSecrets(Date.now()));
   bundle = await bundleWorker(folder);
-  const adminKey = secrets["ADMIN_API_KEY"] ?? "";
   const isSwitch = (asked: string) => asked.includes("/holds/") || asked.includes("/debits/");
   site = { url: `http://127.0.0.1:${port}`, key: (asked) => (isSwitch(asked) ? switchKey : adminKey) };
   await start();
+  ({ key: adminKey } = await makeFirstKey(site.url, secrets["ADMIN_API_KEY"] ?? ""));
   serials = await makeCatalogue();
 }, 120_000);
 

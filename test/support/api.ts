@@ -1,6 +1,8 @@
 /** A client for tests inside workerd: calls the product over HTTP only, as any other client would. */
 import { env, exports } from "cloudflare:workers";
 
+/** An operator's key with every scope; `switch` it may grant on any trunk. */
+export const operatorKey = (): string => env.TEST_OPERATOR_KEY;
 export const bootstrapKey = (): string => env.ADMIN_API_KEY;
 
 export type CallOptions = {

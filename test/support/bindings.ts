@@ -23,5 +23,6 @@ export async function testBindings(): Promise<Record<string, string>> {
       signFrom: "2026-01-01T00:00:00Z",
     }),
     ADMIN_API_KEY: (await createApiKey("bootstrap")).key,
+    TEST_OPERATOR_KEY: (await createApiKey("operator")).key,
   };
 }

@@ -1,5 +1,5 @@
 /** Cards for tests, issued and redeemed over HTTP like everybody's. */
-import { type Answer, bootstrapKey, call, fresh } from "./api.ts";
+import { type Answer, operatorKey, call, fresh } from "./api.ts";
 import { createBrand, createPartner, createProfile, createTrunk, orderBody } from "./catalogue.ts";
 
 export type Deck = {
@@ -25,7 +25,7 @@ export async function createDeck(options: DeckOptions = {}): Promise<Deck> {
   const trunk = await createTrunk([partner], options.trunk);
   const profile = await createProfile(partner, trunk, options.profile);
   const brand = await createBrand(partner);
-  const published = await call("POST", `/v1/brands/${brand}/publish`, { key: bootstrapKey() });
+  const published = await call("POST", `/v1/brands/${brand}/publish`, { key: operatorKey() });
   if (published.status !== 200) throw new Error(`publish: ${published.text}`);
   const batch = await issue({ partner, brand, profile, ...options.batch });
   return { partner, brand, trunk, profile, batch, codes: await codesOf(batch) };
@@ -34,14 +34,14 @@ export async function createDeck(options: DeckOptions = {}): Promise<Deck> {
 export async function issue(overrides: Readonly<Record<string, unknown>>): Promise<number> {
   const body = orderBody({ quantity: 20, ...overrides });
   const headers = { "Idempotency-Key": fresh("issue-") };
-  const answer = await call<{ number: number }>("POST", "/v1/batches", { key: bootstrapKey(), body, headers });
+  const answer = await call<{ number: number }>("POST", "/v1/batches", { key: operatorKey(), body, headers });
   if (answer.status !== 201) throw new Error(`issue: ${answer.status} ${answer.text}`);
   return answer.body.number;
 }
 
 export async function codesOf(batch: number): Promise<string[]> {
   const answer = await call<{ items: { code: string }[] }>("GET", `/v1/batches/${batch}/codes?from=1`, {
-    key: bootstrapKey(),
+    key: operatorKey(),
     headers: { Accept: "application/json" },
   });
   return answer.body.items.map(({ code }) => code);

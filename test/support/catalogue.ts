@@ -1,11 +1,11 @@
-/** The catalogue a test needs, made over HTTP with the operator's first key. Every helper fails loudly. */
+/** The catalogue a test needs, made over HTTP with the operator's key. Every helper fails loudly. */
 import { PARTNER_SCOPES } from "../../src/domain/scopes.ts";
-import { type Answer, bootstrapKey, call, fresh } from "./api.ts";
+import { type Answer, operatorKey, call, fresh } from "./api.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
 async function mustBeMade<T>(method: string, path: string, body: Body): Promise<T> {
-  const answer: Answer<T> = await call<T>(method, path, { key: bootstrapKey(), body });
+  const answer: Answer<T> = await call<T>(method, path, { key: operatorKey(), body });
   if (answer.status !== 200 && answer.status !== 201)
     throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
   return answer.body;

@@ -1,5 +1,5 @@
 /** What a switch sends, for tests: every step of a hold, and a card's balance as its operator sees it. */
-import { type Answer, bootstrapKey, call } from "./api.ts";
+import { type Answer, operatorKey, call } from "./api.ts";
 import type { Problem } from "./cards.ts";
 
 export type HoldAnswer = Problem & {
@@ -36,6 +36,6 @@ export function holdCalls(key: () => string) {
 export const balanceOf = async (serial: string) =>
   (
     await call<{ balance: Record<string, string>; openHolds: number; status: string }>("GET", `/v1/cards/${serial}`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
     })
   ).body;

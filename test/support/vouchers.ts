@@ -1,5 +1,5 @@
 /** Vouchers and holders for tests of transfers, over HTTP. */
-import { type Answer, bootstrapKey, call } from "./api.ts";
+import { type Answer, operatorKey, call } from "./api.ts";
 import { codesOf, issue, redeemed, type Deck, type Problem } from "./cards.ts";
 
 export type Holder = { readonly token: string; readonly serial: string };
@@ -45,7 +45,7 @@ export type CardBody = {
 };
 
 export async function cardOf(serial: string): Promise<CardBody> {
-  const answer = await call<CardBody>("GET", `/v1/cards/${serial}`, { key: bootstrapKey() });
+  const answer = await call<CardBody>("GET", `/v1/cards/${serial}`, { key: operatorKey() });
   if (answer.status !== 200) throw new Error(answer.text);
   return answer.body;
 }
@@ -58,11 +58,11 @@ export type PostingBody = {
 };
 
 export async function postingsOf(serial: string): Promise<PostingBody[]> {
-  const answer = await call<{ items: PostingBody[] }>("GET", `/v1/cards/${serial}/postings`, { key: bootstrapKey() });
+  const answer = await call<{ items: PostingBody[] }>("GET", `/v1/cards/${serial}/postings`, { key: operatorKey() });
   return answer.body.items;
 }
 
 export const isReplayed = ({ headers }: Answer<unknown>): boolean => headers.get("Idempotency-Replayed") === "true";
 
 export const act = (serial: string, action: string, extra: object = {}): Promise<Answer<unknown>> =>
-  call("PATCH", `/v1/cards/${serial}`, { key: bootstrapKey(), body: { action, reason: "test", ...extra } });
+  call("PATCH", `/v1/cards/${serial}`, { key: operatorKey(), body: { action, reason: "test", ...extra } });

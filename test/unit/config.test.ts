@@ -61,6 +61,23 @@ describe("configuration", () => {
       ).toMatchObject({ adminApiKey: null, portalDomain: null, jurisdiction: null });
   });
 
+  it("puts Cloudflare Access in front only as a whole", () => {
+    const access = { ACCESS_TEAM_DOMAIN: "acme.cloudflareaccess.com", ACCESS_AUD: "0123456789abcdef" };
+    expect(parseConfig(settings()).access).toBeNull();
+    expect(parseConfig(settings(access)).access).toEqual({
+      teamDomain: "acme.cloudflareaccess.com",
+      aud: "0123456789abcdef",
+    });
+    for (const [name, value, words] of [
+      ["ACCESS_TEAM_DOMAIN", undefined, "ACCESS_TEAM_DOMAIN is missing"],
+      ["ACCESS_AUD", "", "ACCESS_AUD is missing"],
+      ["ACCESS_TEAM_DOMAIN", "https://acme.cloudflareaccess.com", "ACCESS_TEAM_DOMAIN must be a host"],
+      ["ACCESS_TEAM_DOMAIN", "cloudflareaccess.com.evil.example", "ACCESS_TEAM_DOMAIN must be a host"],
+      ["ACCESS_AUD", "short", "ACCESS_AUD must be"],
+    ] as const)
+      expect(problemsOf({ ...access, [name]: value })).toEqual([expect.stringContaining(words)]);
+  });
+
   it("is parsed once for an environment", () => {
     const env = settings();
     expect(configOf(env)).toBe(configOf(env));

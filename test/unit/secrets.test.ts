@@ -1,7 +1,13 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { apiKeyId } from "../../src/auth/api-keys.ts";
-import { createSecrets, createSigningKey, missingKinds, withSecrets } from "../../src/cli/secrets.ts";
+import {
+  createSecrets,
+  createSigningKey,
+  missingKinds,
+  withNewBootstrapKey,
+  withSecrets,
+} from "../../src/cli/secrets.ts";
 
 const NOW_MS = Date.parse("2026-11-23T12:00:00Z");
 
@@ -26,6 +32,15 @@ describe("a new deployment's secrets", () => {
     expect(Date.parse(JSON.parse(signing).signFrom)).toBeLessThan(NOW_MS);
     expect(await apiKeyId(secrets["ADMIN_API_KEY"] ?? "")).toBe("bootstrap");
     expect(missingKinds(Object.keys(secrets))).toEqual([]);
+  });
+
+  it("can be given another bootstrap key, and nothing else changes", async () => {
+    const file = await createSecrets(NOW_MS);
+    const renewed = await withNewBootstrapKey(file, NOW_MS + 1_000);
+    const { ADMIN_API_KEY: before, ...others } = file.secrets;
+    expect(renewed.secrets).toEqual({ ...others, ADMIN_API_KEY: expect.stringMatching(/^rf_bootstrap_/) });
+    expect(renewed.secrets["ADMIN_API_KEY"]).not.toBe(before);
+    expect(renewed.createdAt).toEqual({ ...file.createdAt, ADMIN_API_KEY: "2026-11-23T12:00:01.000Z" });
   });
 
   it("are never replaced by later ones", () => {

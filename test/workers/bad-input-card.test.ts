@@ -1,7 +1,7 @@
 /** Ids, serials, acts and repetitions nobody should send about a card: each gets its problem, and no card changes. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Answer, bootstrapKey, call, fresh } from "../support/api.ts";
+import { type Answer, operatorKey, call, fresh } from "../support/api.ts";
 import { createDeck, redeemed, type Deck, type Problem } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
 import { expectInvalid, expectProblem } from "../support/problems.ts";
@@ -18,9 +18,9 @@ let before: string[];
 
 const serialAt = (card: number): string => `${String(deck.batch).padStart(6, "0")}-${String(card).padStart(7, "0")}`;
 const show = async (serial: string): Promise<string> =>
-  (await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).text;
+  (await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).text;
 const book = async (serial: string): Promise<string> =>
-  (await call("GET", `/v1/cards/${serial}/postings`, { key: bootstrapKey() })).text;
+  (await call("GET", `/v1/cards/${serial}/postings`, { key: operatorKey() })).text;
 const everything = async (): Promise<string[]> => [await show(used), await book(used), await show(untouched)];
 
 beforeAll(async () => {
@@ -36,11 +36,11 @@ const DEBIT: Body = { amount: "1.00", currency: "EUR" };
 const ACT: Body = { action: "block", reason: "lost" };
 
 const credit = (id: string, body: unknown, serial = used): Promise<Answer<Money>> =>
-  call<Money>("PUT", `/v1/cards/${serial}/credits/${id}`, { key: bootstrapKey(), body });
+  call<Money>("PUT", `/v1/cards/${serial}/credits/${id}`, { key: operatorKey(), body });
 const debit = (id: string, body: unknown, serial = used): Promise<Answer<Money>> =>
   call<Money>("PUT", `/v1/cards/${serial}/debits/${id}`, { key: switchKey, body });
 const act = (body: unknown, serial = used): Promise<Answer<Problem>> =>
-  call<Problem>("PATCH", `/v1/cards/${serial}`, { key: bootstrapKey(), body });
+  call<Problem>("PATCH", `/v1/cards/${serial}`, { key: operatorKey(), body });
 
 afterEach(async () => {
   expect(await everything(), "no card changed").toEqual(before);
@@ -70,7 +70,7 @@ it.each([
 
 it("an id is needed, and has no path below it", async () => {
   for (const path of ["/credits/", "/credits", "/credits/a/b", "/debits/", "/debits/a/"]) {
-    const answer = await call<Problem>("PUT", `/v1/cards/${used}${path}`, { key: bootstrapKey(), body: CREDIT });
+    const answer = await call<Problem>("PUT", `/v1/cards/${used}${path}`, { key: operatorKey(), body: CREDIT });
     expectProblem(answer, 404, "not_found", path);
   }
 });
@@ -143,13 +143,13 @@ it("methods, paths and other origins are as strict as anywhere", async () => {
   expectProblem(preflight, 405, "method_not_allowed");
   expect(preflight.headers.get("Access-Control-Allow-Origin")).toBeNull();
   for (const method of ["GET", "POST", "DELETE", "PATCH"]) {
-    const answer = await call<Problem>(method, `${path}/credits/bad`, { key: bootstrapKey() });
+    const answer = await call<Problem>(method, `${path}/credits/bad`, { key: operatorKey() });
     expectProblem(answer, 405, "method_not_allowed", method);
     expect(answer.headers.get("Allow")).toBe("PUT");
   }
   for (const override of ["PUT", "PATCH"]) {
     const answer = await call<Problem>("GET", path, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       headers: { "X-HTTP-Method-Override": override },
     });
     expect(answer.status).toBe(200);
@@ -161,7 +161,7 @@ it("methods, paths and other origins are as strict as anywhere", async () => {
     `//v1/cards/${used}/credits/bad`,
     `/v1/cards/${used}%2fcredits%2fbad`,
   ]) {
-    const answer = await call<Problem>("PUT", env.PUBLIC_ORIGIN + odd, { key: bootstrapKey(), body: CREDIT });
+    const answer = await call<Problem>("PUT", env.PUBLIC_ORIGIN + odd, { key: operatorKey(), body: CREDIT });
     expect([404, 405], odd).toContain(answer.status);
   }
 });
@@ -195,11 +195,9 @@ describe("an id", () => {
     expect((await debit(id, { ...DEBIT, minimum: "0.5" }, serial)).body).toMatchObject({ collected: "1.00" });
     expectProblem(await debit(id, DEBIT, serial), 422, "id_reused");
     expectProblem(await debit(id, { ...DEBIT, minimum: "0.5", subject: `${serial}.1` }, serial), 422, "id_reused");
-    expect((await call<{ balance: object }>("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).body).toMatchObject(
-      {
-        balance: { available: "10.50", spent: "1.00", credits: "11.50" },
-      },
-    );
+    expect((await call<{ balance: object }>("GET", `/v1/cards/${serial}`, { key: operatorKey() })).body).toMatchObject({
+      balance: { available: "10.50", spent: "1.00", credits: "11.50" },
+    });
   });
 
   it("is free again after invalid input: nothing was pinned to it", async () => {

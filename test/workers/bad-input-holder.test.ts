@@ -1,7 +1,7 @@
 /** What nobody should send to token and revoke, or around a body: each gets its problem, never a 5xx, and no card changes. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Answer, bootstrapKey, call, type CallOptions } from "../support/api.ts";
+import { type Answer, operatorKey, call, type CallOptions } from "../support/api.ts";
 import { createDeck, deviceId, redeemed, refresh, type Deck, type Problem } from "../support/cards.ts";
 import { expectProblem } from "../support/problems.ts";
 
@@ -22,7 +22,7 @@ const cards = async (): Promise<string[]> =>
   Promise.all(
     [1, 2].map(async (card) => {
       const serial = `${String(deck.batch).padStart(6, "0")}-000000${card}`;
-      return (await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).text;
+      return (await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).text;
     }),
   );
 afterEach(async () => {

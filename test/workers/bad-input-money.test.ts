@@ -1,6 +1,6 @@
 /** Amounts and bodies nobody should send to a card's money: each gets its problem, never a 5xx, and no card changes. */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Answer, bootstrapKey, call } from "../support/api.ts";
+import { type Answer, operatorKey, call } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { createDeck, redeemed, type Deck, type Problem } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
@@ -18,9 +18,9 @@ let before: string[];
 
 const serialAt = (card: number): string => `${String(deck.batch).padStart(6, "0")}-${String(card).padStart(7, "0")}`;
 const show = async (serial: string): Promise<string> =>
-  (await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).text;
+  (await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).text;
 const book = async (serial: string): Promise<string> =>
-  (await call("GET", `/v1/cards/${serial}/postings`, { key: bootstrapKey() })).text;
+  (await call("GET", `/v1/cards/${serial}/postings`, { key: operatorKey() })).text;
 const everything = async (): Promise<string[]> => [await show(used), await book(used), await show(untouched)];
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ const DEBIT: Body = { amount: "1.00", currency: "EUR" };
 const ACT: Body = { action: "block", reason: "lost" };
 
 const credit = (id: string, body: unknown, serial = used): Promise<Answer<Money>> =>
-  call<Money>("PUT", `/v1/cards/${serial}/credits/${id}`, { key: bootstrapKey(), body });
+  call<Money>("PUT", `/v1/cards/${serial}/credits/${id}`, { key: operatorKey(), body });
 const debit = (id: string, body: unknown, serial = used): Promise<Answer<Money>> =>
   call<Money>("PUT", `/v1/cards/${serial}/debits/${id}`, { key: switchKey, body });
 
@@ -49,9 +49,9 @@ describe("a body", () => {
   const shapes = Object.keys(BAD_BODIES).filter((name) => !/name|NUL|surrogate|override/.test(name));
   it.each(shapes)("is refused: %s", async (name) => {
     for (const [method, suffix, key, body] of [
-      ["PUT", "/credits/bad", bootstrapKey(), CREDIT],
+      ["PUT", "/credits/bad", operatorKey(), CREDIT],
       ["PUT", "/debits/bad", switchKey, DEBIT],
-      ["PATCH", "", bootstrapKey(), ACT],
+      ["PATCH", "", operatorKey(), ACT],
     ] as const)
       await expectRefused(name, { method, path: `/v1/cards/${used}${suffix}`, key, body });
   });

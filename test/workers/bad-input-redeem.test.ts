@@ -1,6 +1,6 @@
 /** Bodies and codes nobody should send to redeem: each gets its problem, never a 5xx, and no card changes. */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call, type CallOptions } from "../support/api.ts";
+import { operatorKey, call, type CallOptions } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { createDeck, deviceId, redeem, redeemed, type Deck, type Problem } from "../support/cards.ts";
 import { expectProblem } from "../support/problems.ts";
@@ -20,7 +20,7 @@ const cards = async (): Promise<string[]> =>
   Promise.all(
     [1, 2].map(async (card) => {
       const serial = `${String(deck.batch).padStart(6, "0")}-000000${card}`;
-      return (await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).text;
+      return (await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).text;
     }),
   );
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { type Body, type BatchBody, type Tenant, createTenant, order, issue } from "../support/batches.ts";
 import { comparable, createKey } from "../support/catalogue.ts";
 
@@ -80,7 +80,7 @@ describe("lists", () => {
     expect(second.body.nextCursor).toBeNull();
     expect((await page("?status=paused")).body.items.map((item) => item["number"])).toEqual([numbers[1]]);
     expect((await page(`?brand=${acme.brand}`)).body.items).toEqual([]);
-    expect((await page(`?partner=${tenant.partner}`, bootstrapKey())).body.items).toHaveLength(5);
+    expect((await page(`?partner=${tenant.partner}`, operatorKey())).body.items).toHaveLength(5);
     expect((await page(`?limit=3&status=active&cursor=${first.body.nextCursor}`)).status).toBe(422);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { type Tenant, createTenant, order, issue, countOf, project, UNIT, limits } from "../support/batches.ts";
 import { createPartner } from "../support/catalogue.ts";
 
@@ -82,7 +82,7 @@ describe("limits", () => {
   it("refuse everything to a suspended partner, whoever asks", async () => {
     const tenant = await createTenant();
     await createPartner(tenant.partner, { status: "suspended" });
-    const answer = await issue(bootstrapKey(), order(tenant, { partner: tenant.partner }));
+    const answer = await issue(operatorKey(), order(tenant, { partner: tenant.partner }));
     expect(answer).toMatchObject({ status: 403, body: { code: "partner_suspended" } });
     expect(await countOf(tenant.partner)).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { type Body, type Tenant, createTenant, order, issue, countOf } from "../support/batches.ts";
 
@@ -48,10 +48,10 @@ describe("issuing", () => {
   });
 
   it("shows the partner to an operator's key, which must name it", async () => {
-    const named = await issue(bootstrapKey(), order(acme, { partner: acme.partner }));
+    const named = await issue(operatorKey(), order(acme, { partner: acme.partner }));
     expect(named.status).toBe(201);
     expect(named.body["partner"]).toBe(acme.partner);
-    const unnamed = await issue(bootstrapKey(), order(acme));
+    const unnamed = await issue(operatorKey(), order(acme));
     expect(unnamed.status).toBe(422);
     expect(unnamed.body["errors"]).toMatchObject([{ pointer: "/partner" }]);
   });
@@ -126,7 +126,7 @@ describe("the Idempotency-Key", () => {
     const numbers = [
       await issue(acme.key, order(acme), key),
       await issue(other.key, order(other), key),
-      await issue(bootstrapKey(), order(acme, { partner: acme.partner }), key),
+      await issue(operatorKey(), order(acme, { partner: acme.partner }), key),
     ].map(({ body }) => body.number);
     expect(new Set(numbers).size).toBe(3);
   });

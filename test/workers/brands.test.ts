@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { comparable, createKey, createPartner, createPartnerKey } from "../support/catalogue.ts";
 
@@ -90,13 +90,13 @@ describe("drafts", () => {
 
   it("are made by the operator for a partner it names", async () => {
     const brand = fresh("brand");
-    expect((await put(brand, { name: "A" }, bootstrapKey())).status).toBe(422);
-    expect((await put(brand, { name: "A" }, bootstrapKey(), "?partner=nobody")).status).toBe(422);
-    const created = await put(brand, { name: "A" }, bootstrapKey(), `?partner=${partner}`);
+    expect((await put(brand, { name: "A" }, operatorKey())).status).toBe(422);
+    expect((await put(brand, { name: "A" }, operatorKey(), "?partner=nobody")).status).toBe(422);
+    const created = await put(brand, { name: "A" }, operatorKey(), `?partner=${partner}`);
     expect(created.status).toBe(201);
     expect(created.body["partner"]).toBe(partner);
-    expect((await put(brand, { name: "B" }, bootstrapKey())).status).toBe(200);
-    expect((await put(brand, { name: "B" }, bootstrapKey(), `?partner=${otherPartner}`)).status).toBe(409);
+    expect((await put(brand, { name: "B" }, operatorKey())).status).toBe(200);
+    expect((await put(brand, { name: "B" }, operatorKey(), `?partner=${otherPartner}`)).status).toBe(409);
     expect((await get(brand)).body).toMatchObject({ name: "B" });
   });
 

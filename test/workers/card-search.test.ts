@@ -1,7 +1,7 @@
 /** Searching touched cards and batches: every filter, alone and together, pages that miss nothing, counts, and no foreign row. */
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createTenant, issue, order, project, type Tenant } from "../support/batches.ts";
 import { comparable } from "../support/catalogue.ts";
 
@@ -100,7 +100,7 @@ describe("cards", () => {
     await same(`?batch=${foreign}`, "?batch=33000000");
     await same(`?partner=${other.partner}`, "?partner=nobody");
     await same(`?from=${serial(foreign, 1)}`, "?from=30000000-0000001");
-    expect(await serials(`?partner=${other.partner}&limit=1`, bootstrapKey())).toEqual([serial(foreign, 1)]);
+    expect(await serials(`?partner=${other.partner}&limit=1`, operatorKey())).toEqual([serial(foreign, 1)]);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readCode } from "../../src/domain/code/read.ts";
 import { unsealCode } from "../../src/domain/code/seal.ts";
 import { configOf } from "../../src/config.ts";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { createPartner, createPartnerKey, createProfile, createTrunk } from "../support/catalogue.ts";
 
 type Row = { serial: string; code: string; link: string };
@@ -133,9 +133,9 @@ describe("touched cards", () => {
     const rows = rowsOf((await sheet(number)).text);
     expect(rows.map(({ serial }) => Number(serial.slice(-7)))).toEqual([2, 3, 4, 5, 6, 8, 9, 10]);
     expect((await sheet(number, "", "application/json")).body.items).toEqual(rows);
-    const all = await sheet(number, "?includeTouched=true&reason=lost%20sheet", undefined, bootstrapKey());
+    const all = await sheet(number, "?includeTouched=true&reason=lost%20sheet", undefined, operatorKey());
     expect(rowsOf(all.text)).toHaveLength(10);
-    expect((await sheet(number, "?includeTouched=true", undefined, bootstrapKey())).status).toBe(422);
+    expect((await sheet(number, "?includeTouched=true", undefined, operatorKey())).status).toBe(422);
     expect((await sheet(number, "?includeTouched=true&reason=x")).body).toMatchObject({ code: "insufficient_scope" });
     await touch(number, 2);
     expect((await sheet(number, "?to=2", "application/json")).body.items).toEqual([]);

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeemed, refresh, type Deck, type Redeemed } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
 import { listen, upgrade, type Listening } from "../support/sockets.ts";
@@ -21,11 +21,11 @@ const freshCard = (): Promise<Redeemed> => redeemed(deck.codes[next++]);
 const objectOf = ({ card }: Redeemed) => env.CARDS.getByName(card.serial);
 const money = (card: Redeemed, path: string, amount: string, more: Record<string, unknown> = {}) =>
   call("PUT", `/v1/cards/${card.card.serial}/${path}`, {
-    key: path.startsWith("credits") ? bootstrapKey() : switchKey,
+    key: path.startsWith("credits") ? operatorKey() : switchKey,
     body: { amount, currency: "EUR", ...more },
   });
 const act = (card: Redeemed, action: string, more: Record<string, unknown> = {}) =>
-  call("PATCH", `/v1/cards/${card.card.serial}`, { key: bootstrapKey(), body: { action, reason: "test", ...more } });
+  call("PATCH", `/v1/cards/${card.card.serial}`, { key: operatorKey(), body: { action, reason: "test", ...more } });
 const available = async (listening: Listening) => (await listening.next()).data["balance"];
 const moveTo = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: ms });
 
@@ -61,7 +61,7 @@ describe("connecting", () => {
       { "Sec-WebSocket-Protocol": `bearer, ${"x".repeat(8000)}` },
       { "Sec-WebSocket-Protocol": `bearer, ${tokens.refreshToken}` },
       { "Sec-WebSocket-Protocol": "chat", Authorization: `Bearer ${good}` },
-      { Authorization: `Bearer ${bootstrapKey()}` },
+      { Authorization: `Bearer ${operatorKey()}` },
     ]) {
       const answer = await upgrade(headers);
       expect([answer.status, (await answer.json<{ code: string }>()).code]).toEqual([401, "unauthenticated"]);

@@ -1,7 +1,7 @@
 /** What still works while a part of the platform does not, and what touches nothing at all. */
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeem, redeemed, refresh } from "../support/cards.ts";
 
 const FOREVER = new Promise<never>(() => undefined);
@@ -180,14 +180,14 @@ describe("logs", () => {
     downD1();
     downKv();
     await redeem(codes[0]);
-    await call("GET", "/v1/partners", { key: bootstrapKey() });
+    await call("GET", "/v1/partners", { key: operatorKey() });
     await refresh(tokens.refreshToken);
     const text = lines.map(String).join("\n");
     expect(text).toContain("request_failed");
     for (const secret of [
       codes[0] ?? "",
       codes[0]?.replaceAll("-", "") ?? "",
-      bootstrapKey(),
+      operatorKey(),
       tokens.refreshToken,
       tokens.accessToken,
     ])

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeemed, type Deck, type Problem, type Redeemed } from "../support/cards.ts";
 import { comparable, createKey } from "../support/catalogue.ts";
 import { balanceOf, holdCalls } from "../support/holds.ts";
@@ -36,7 +36,7 @@ describe("what a crashed switch left", () => {
       { key: switchKey },
     );
     expect([rest.body.items.map(({ id }) => id), rest.body.nextCursor]).toEqual([["c"], null]);
-    const all = await call<Page>("GET", `/v1/cards/${serial}/holds`, { key: bootstrapKey() });
+    const all = await call<Page>("GET", `/v1/cards/${serial}/holds`, { key: operatorKey() });
     expect(all.body.items.map(({ id, state }) => `${id} ${state}`)).toEqual(["a open", "b released", "c open"]);
     const support = (await createKey(deck.partner, ["cards:read", "cards:write"])).key;
     const free = (body?: object) =>
@@ -75,13 +75,13 @@ describe("reversals", () => {
     call<Problem & { amount: string; debt: string; balance: { available: string } }>(
       "POST",
       `/v1/cards/${serial}/${of}/${id}/reversals/${rid}`,
-      { key: bootstrapKey(), body },
+      { key: operatorKey(), body },
     );
 
   it("take back what is there, the rest becomes debt that blocks until it is paid", async () => {
     const { serial } = (await freshCard()).card;
     await call("PUT", `/v1/cards/${serial}/credits/pay`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       body: { amount: "5.00", currency: "EUR", source: "payment" },
     });
     await call("PUT", `/v1/cards/${serial}/debits/d`, { key: switchKey, body: { amount: "13.00", currency: "EUR" } });
@@ -91,7 +91,7 @@ describe("reversals", () => {
     expect((await reverse(serial, "credits", "pay", "r1", { reason: "dispute" })).text).toBe(back.text);
     expect((await reverse(serial, "credits", "pay", "r2", { reason: "again" })).status).toBe(422);
     const paid = await call("PUT", `/v1/cards/${serial}/credits/pay2`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       body: { amount: "4.00", currency: "EUR", source: "top_up" },
     });
     expect(paid.body).toMatchObject({ debtPaid: "3.00", balance: { available: "1.00" } });
@@ -136,7 +136,7 @@ describe("the end of a card", () => {
     expect(
       (
         await call("PUT", `/v1/cards/${card.serial}/credits/c`, {
-          key: bootstrapKey(),
+          key: operatorKey(),
           body: { amount: "1.00", currency: "EUR", source: "goodwill" },
         })
       ).status,
@@ -152,14 +152,14 @@ describe("the end of a card", () => {
     const end = Date.parse(card.expiresAt ?? "");
     const top = (serial: string) =>
       call("PUT", `/v1/cards/${serial}/credits/t`, {
-        key: bootstrapKey(),
+        key: operatorKey(),
         body: { amount: "5.00", currency: "EUR", source: "top_up" },
       });
     vi.useFakeTimers({ toFake: ["Date"], now: end + 5 * 86_400_000 });
     expect((await balanceOf(card.serial)).balance).toMatchObject({ expired: "10.00", available: "0.00" });
     expect((await top(card.serial)).body).toMatchObject({ balance: { available: "15.00" } });
     const revived = await call<{ status: string; expiresAt: string }>("GET", `/v1/cards/${card.serial}`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
     });
     expect(revived.body.status).toBe("active");
     expect(Math.round((Date.parse(revived.body.expiresAt) - Date.now()) / 86_400_000)).toBeGreaterThanOrEqual(29);

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeemed, type Deck, type Redeemed } from "../support/cards.ts";
 import { createKey, createPartnerKey } from "../support/catalogue.ts";
 import { balanceOf, holdCalls } from "../support/holds.ts";
@@ -66,7 +66,7 @@ describe("a call", () => {
       credits: "10.00",
     });
     type Page = { items: { type: string; amount: string; call?: Record<string, unknown> }[] };
-    const mine = await call<Page>("GET", `/v1/cards/${serial}/postings`, { key: bootstrapKey() });
+    const mine = await call<Page>("GET", `/v1/cards/${serial}/postings`, { key: operatorKey() });
     expect(mine.body.items.map(({ type, amount }) => [type, amount])).toEqual([
       ["commit", "1.75"],
       ["extend", "-1.50"],
@@ -240,7 +240,7 @@ describe("the rules at the door of a hold", () => {
   it("let a blocked card's open holds settle and no new one start", async () => {
     const { serial } = (await freshCard()).card;
     await place(serial, "open", "2.00");
-    await call("PATCH", `/v1/cards/${serial}`, { key: bootstrapKey(), body: { action: "block", reason: "stolen" } });
+    await call("PATCH", `/v1/cards/${serial}`, { key: operatorKey(), body: { action: "block", reason: "stolen" } });
     expect((await place(serial, "new", "1.00")).body.code).toBe("card_blocked");
     expect((await extend(serial, "open", 1, "1.00", "2.00")).body.code).toBe("card_blocked");
     expect((await commit(serial, "open", "1.50")).body).toMatchObject({ state: "committed", charged: "1.50" });

@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { PARTNER_SCOPES } from "../../src/domain/scopes.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { comparable, createKey, createPartner, createPartnerKey, createTrunk } from "../support/catalogue.ts";
 
-const operator = bootstrapKey();
+const operator = operatorKey();
 
 type Key = { id: string; key: string; scopes: string[]; trunks: string[]; partner: string | null };
 type Listed = { items: Key[]; nextCursor: string | null };
@@ -44,6 +44,7 @@ describe("making keys", () => {
       partner,
       expiresAt: "2099-01-01T00:00:00Z",
       createdAt: expect.any(String),
+      lastUsedAt: null,
     });
     expect((await call("GET", path(), { key: made.body.key })).status).toBe(200);
   });

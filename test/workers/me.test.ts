@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeem, redeemed, refresh, type Deck, type Redeemed } from "../support/cards.ts";
 
 let deck: Deck;
@@ -35,7 +35,7 @@ describe("/v1/me", () => {
       expect([again.status, again.text], known).toEqual([304, ""]);
     }
     await call("PUT", `/v1/cards/${card.serial}/credits/c1`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       body: { amount: "1", currency: "EUR", source: "goodwill" },
     });
     const changed = await call("GET", "/v1/me", { key: tokens.accessToken, headers: { "If-None-Match": etag } });
@@ -47,7 +47,7 @@ describe("/v1/me", () => {
     const two = await freshCard();
     for (let index = 1; index <= 5; index++) {
       await call("PUT", `/v1/cards/${one.card.serial}/credits/c${index}`, {
-        key: bootstrapKey(),
+        key: operatorKey(),
         body: { amount: "0.10", currency: "EUR", source: "goodwill" },
       });
     }
@@ -78,7 +78,7 @@ describe("/v1/me", () => {
   it("is refused while the card is blocked, and works again after", async () => {
     const { tokens, card } = await freshCard();
     const act = (action: string) =>
-      call("PATCH", `/v1/cards/${card.serial}`, { key: bootstrapKey(), body: { action, reason: "stolen" } });
+      call("PATCH", `/v1/cards/${card.serial}`, { key: operatorKey(), body: { action, reason: "stolen" } });
     await act("block");
     expect((await me(tokens.accessToken)).body).toMatchObject({ code: "card_blocked", status: 403 });
     const blocked = await refresh(tokens.refreshToken);

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeem, redeemed, type Deck, type Problem, type Redeemed } from "../support/cards.ts";
 import { comparable, createKey, createPartner, createPartnerKey } from "../support/catalogue.ts";
 
@@ -28,7 +28,7 @@ const serialAt = (index: number) => `${String(deck.batch).padStart(6, "0")}-${St
 
 const credit = (serial: string, id: string, amount: string, extra: object = {}) =>
   call<Money>("PUT", `/v1/cards/${serial}/credits/${id}`, {
-    key: bootstrapKey(),
+    key: operatorKey(),
     body: { amount, currency: "EUR", source: "top_up", ...extra },
   });
 const debit = (serial: string, id: string, amount: string, extra: object = {}) =>
@@ -39,7 +39,7 @@ const debit = (serial: string, id: string, amount: string, extra: object = {}) =
 const card = async (serial: string) =>
   (
     await call<{ status: string; balance: Record<string, string> }>("GET", `/v1/cards/${serial}`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
     })
   ).body;
 
@@ -103,7 +103,7 @@ describe("debits", () => {
     const body = { amount: "1.00", currency: "EUR" };
     const absent = await call("PUT", `/v1/cards/000999-0000001/debits/x`, { key: foreign, body });
     expect(comparable(await call("PUT", path, { key: foreign, body }))).toEqual(comparable(absent));
-    expect((await call("PUT", path, { key: bootstrapKey(), body })).status).toBe(404);
+    expect((await call("PUT", path, { key: operatorKey(), body })).status).toBe(404);
   });
 });
 
@@ -134,7 +134,7 @@ describe("credits", () => {
 
   it("are allowed by an operator on a blocked card, where spending is not", async () => {
     const { card: held } = await freshCard();
-    await call("PATCH", `/v1/cards/${held.serial}`, { key: bootstrapKey(), body: { action: "block", reason: "lost" } });
+    await call("PATCH", `/v1/cards/${held.serial}`, { key: operatorKey(), body: { action: "block", reason: "lost" } });
     expect((await credit(held.serial, "c", "1.00")).status).toBe(200);
     expect((await debit(held.serial, "d", "1.00")).body.code).toBe("card_blocked");
   });
@@ -142,7 +142,7 @@ describe("credits", () => {
 
 describe("one card for its operator and partner", () => {
   it("reads an untouched card from the terms and creates nothing", async () => {
-    const answer = await call("GET", `/v1/cards/${serialAt(20)}`, { key: bootstrapKey() });
+    const answer = await call("GET", `/v1/cards/${serialAt(20)}`, { key: operatorKey() });
     expect(answer.body).toMatchObject({
       status: "issued",
       kind: "card",
@@ -152,7 +152,7 @@ describe("one card for its operator and partner", () => {
       firstUsedAt: null,
     });
     expect(answer.body["balance"]).toMatchObject({ available: "10.00", credits: "10.00", spent: "0.00" });
-    expect((await call("GET", `/v1/cards/${serialAt(21)}`, { key: bootstrapKey() })).status).toBe(404);
+    expect((await call("GET", `/v1/cards/${serialAt(21)}`, { key: operatorKey() })).status).toBe(404);
   });
 
   it("is absent to another partner in every way", async () => {
@@ -177,7 +177,7 @@ describe("one card for its operator and partner", () => {
   it("can be blocked before anybody redeems it", async () => {
     const serial = serialAt(17);
     const act = (action: string, extra = {}) =>
-      call("PATCH", `/v1/cards/${serial}`, { key: bootstrapKey(), body: { action, reason: "r", ...extra } });
+      call("PATCH", `/v1/cards/${serial}`, { key: operatorKey(), body: { action, reason: "r", ...extra } });
     expect((await act("block")).body).toMatchObject({ status: "blocked", balance: { available: "10.00" } });
     expect((await redeem(deck.codes[16])).body.code).toBe("card_blocked");
     expect((await act("unblock")).body).toMatchObject({ status: "issued" });
@@ -210,7 +210,7 @@ describe("the projection", () => {
     const find = async () => {
       const list = await call<{
         items: { serial: string; status: string; balance: Record<string, string>; asOf: string }[];
-      }>("GET", `/v1/cards?batch=${deck.batch}&limit=200`, { key: bootstrapKey() });
+      }>("GET", `/v1/cards?batch=${deck.batch}&limit=200`, { key: operatorKey() });
       return list.body.items.find(({ serial }) => serial === held.serial);
     };
     await vi.waitFor(

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { NoticeEvent, NoticesEvent } from "../../src/domain/card-calls.ts";
 import { DAY_MS } from "../../src/domain/time.ts";
 import { consumeCardEvents } from "../../src/queue/card-events.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeemed, type Deck, type Redeemed } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
 
@@ -34,7 +34,7 @@ const debit = (card: Redeemed, id: string, amount: string) =>
   call("PUT", `/v1/cards/${card.card.serial}/debits/${id}`, { key: switchKey, body: { amount, currency: "EUR" } });
 const extend = (card: Redeemed, toMs: number) =>
   call("PATCH", `/v1/cards/${card.card.serial}`, {
-    key: bootstrapKey(),
+    key: operatorKey(),
     body: { action: "extend", reason: "test", expiresAt: new Date(toMs).toISOString() },
   });
 const moveTo = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: ms });
@@ -106,7 +106,7 @@ describe("low balance", () => {
 
 describe("what else is told", () => {
   const act = (card: Redeemed, action: string) =>
-    call("PATCH", `/v1/cards/${card.card.serial}`, { key: bootstrapKey(), body: { action, reason: "test" } });
+    call("PATCH", `/v1/cards/${card.card.serial}`, { key: operatorKey(), body: { action, reason: "test" } });
 
   it("is a block, once", async () => {
     const card = await freshCard();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import { comparable, createKey, createPartner, createPartnerKey, partnerBody } from "../support/catalogue.ts";
 
-const key = bootstrapKey();
+const key = operatorKey();
 
 describe("partners", () => {
   it("creates, replaces and reads", async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import {
   comparable,
@@ -11,7 +11,7 @@ import {
   profileBody,
 } from "../support/catalogue.ts";
 
-const operator = bootstrapKey();
+const operator = operatorKey();
 
 let partner = "";
 let foreign = "";

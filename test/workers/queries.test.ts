@@ -1,6 +1,6 @@
 /** Numbers in queries: read as strictly as numbers in bodies, on every route that takes one. */
 import { beforeAll, expect, it } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createTenant, issue, order, type Tenant } from "../support/batches.ts";
 import { expectInvalid } from "../support/problems.ts";
 
@@ -31,8 +31,8 @@ beforeAll(async () => {
 it.each(["partners", "keys", "trunks", "brands", "batches", "cards"])("pages of /v1/%s", async (list) => {
   const path = `/v1/${list}`;
   for (const wrong of [...WRONG, "201", "1&limit=1"])
-    expectInvalid(await call("GET", `${path}?limit=${wrong}`, { key: bootstrapKey() }), "/limit", wrong);
-  expect((await call("GET", `${path}?limit=1`, { key: bootstrapKey() })).status).toBe(200);
+    expectInvalid(await call("GET", `${path}?limit=${wrong}`, { key: operatorKey() }), "/limit", wrong);
+  expect((await call("GET", `${path}?limit=1`, { key: operatorKey() })).status).toBe(200);
 });
 
 it("the cards of a sheet", async () => {

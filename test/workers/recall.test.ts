@@ -10,7 +10,7 @@ import type { CardObject } from "../../src/domain/card-calls.ts";
 import { formatSerial } from "../../src/domain/serial.ts";
 import { createDatabase } from "../../src/storage/database.ts";
 import { readTerms } from "../../src/storage/terms.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { codesOf, createDeck, issue, type Deck } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
 import { phone } from "../support/card-object.ts";
@@ -35,9 +35,9 @@ afterEach(() => void vi.useRealTimers());
 const series = (quantity: number, overrides = {}) =>
   issue({ partner: deck.partner, brand: deck.brand, profile: deck.profile, quantity, ...overrides });
 const recall = (batch: number, range: object = {}) =>
-  call<BatchAnswer>("PATCH", `/v1/batches/${batch}`, { key: bootstrapKey(), body: { status: "recalled", ...range } });
+  call<BatchAnswer>("PATCH", `/v1/batches/${batch}`, { key: operatorKey(), body: { status: "recalled", ...range } });
 const sweepOf = async (batch: number) =>
-  (await call<BatchAnswer>("GET", `/v1/batches/${batch}`, { key: bootstrapKey() })).body.sweep;
+  (await call<BatchAnswer>("GET", `/v1/batches/${batch}`, { key: operatorKey() })).body.sweep;
 const touchedIn = async (batch: number) =>
   (await env.DB.prepare("SELECT count(*) AS n FROM cards WHERE batch = ?").bind(batch).first<{ n: number }>())?.n;
 const serialsOf = (batch: number, from: number, to: number) =>
@@ -89,7 +89,7 @@ describe("a recall", () => {
     expect(await touchedIn(batch)).toBe(0);
     for (const card of [1, 50_000, 100_000]) {
       const serial = formatSerial({ batch, card });
-      expect((await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).body["status"]).toBe("recalled");
+      expect((await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).body["status"]).toBe("recalled");
     }
   });
 
@@ -157,7 +157,7 @@ describe("a recall", () => {
     await vi.waitFor(async () => expect(await row()).toMatchObject({ due_at_ms: null, total: 2, done: 2 }), PATIENT);
     const [first, second, third] = serialsOf(batch, 1, 3);
     const status = async (serial = "") =>
-      (await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).body["status"];
+      (await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).body["status"];
     expect([await status(first), await status(second), await status(third)]).toEqual([
       "active",
       "recalled",

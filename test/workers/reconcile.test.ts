@@ -3,7 +3,7 @@ import { createScheduledController, runDurableObjectAlarm, runInDurableObject } 
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, type Deck, redeemed } from "../support/cards.ts";
 import { createKey, createPartnerKey } from "../support/catalogue.ts";
 
@@ -26,7 +26,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const reconcile = (body: object, key = bootstrapKey()) =>
+const reconcile = (body: object, key = operatorKey()) =>
   call<Answer>("POST", "/v1/reports/reconciliations", { key, body });
 
 const stubOf = (serial: string) => env.CARDS.getByName(serial);
@@ -95,7 +95,7 @@ describe("a sound card", () => {
 
   it("passes with debt, and with the projection behind for a while, not for long", async () => {
     const serial = await usedCard();
-    const key = bootstrapKey();
+    const key = operatorKey();
     const paid = { amount: "5.00", currency: "EUR", source: "payment" };
     await call("PUT", `/v1/cards/${serial}/credits/c1`, { key, body: paid });
     await send("PUT", serial, "debits/d3", { amount: "8.00", currency: "EUR" });
@@ -201,7 +201,7 @@ describe("what was altered", () => {
     const serial = await usedCard();
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     await corrupt(serial, "UPDATE card SET held = held - 1, spent = spent + 1");
-    expect(await call("GET", `/v1/cards/${serial}`, { key: bootstrapKey() })).toMatchObject({
+    expect(await call("GET", `/v1/cards/${serial}`, { key: operatorKey() })).toMatchObject({
       status: 503,
       body: { code: "card_halted" },
     });

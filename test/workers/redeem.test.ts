@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { codesOf, createDeck, deviceId, issue, redeem, redeemed, refresh, type Deck } from "../support/cards.ts";
 import { DIGEST_SECRET, ICE_SECRET } from "../support/catalogue.ts";
 
@@ -94,7 +94,7 @@ describe("redeeming", () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ body }) => JSON.stringify([body.card, body.balance]))).size).toBe(1);
     const serial = answers[0]?.body.card.serial ?? "";
-    const postings = await call<{ items: unknown[] }>("GET", `/v1/cards/${serial}/postings`, { key: bootstrapKey() });
+    const postings = await call<{ items: unknown[] }>("GET", `/v1/cards/${serial}/postings`, { key: operatorKey() });
     expect(postings.body.items).toHaveLength(1);
     for (const { body } of answers) expect((await refresh(body.tokens.refreshToken)).status).toBe(200);
   });
@@ -151,7 +151,7 @@ describe("redeeming", () => {
 });
 
 describe("a batch's standing", () => {
-  const change = (batch: number, body: unknown) => call("PATCH", `/v1/batches/${batch}`, { key: bootstrapKey(), body });
+  const change = (batch: number, body: unknown) => call("PATCH", `/v1/batches/${batch}`, { key: operatorKey(), body });
 
   it("pauses first redemptions only", async () => {
     const { batch, codes } = await createDeck();
@@ -181,7 +181,7 @@ describe("a batch's standing", () => {
     const serial = `${String(batch).padStart(6, "0")}-0000001`;
     expect((await redeem(codes[0])).body.code).toBe("card_not_activated");
     const act = (action: string) =>
-      call("PATCH", `/v1/cards/${serial}`, { key: bootstrapKey(), body: { action, reason: "sold" } });
+      call("PATCH", `/v1/cards/${serial}`, { key: operatorKey(), body: { action, reason: "sold" } });
     expect((await act("activate")).body).toMatchObject({ status: "issued", balance: { available: "10.00" } });
     expect((await act("deactivate")).body).toMatchObject({ status: "not_activated" });
     await act("activate");
@@ -193,7 +193,7 @@ describe("a batch's standing", () => {
     const { partner, batch, codes } = await createDeck();
     await redeemed(codes[0]);
     const body = { name: "x", status: "suspended", timeZone: "UTC", limits: {} };
-    await call("PUT", `/v1/partners/${partner}`, { key: bootstrapKey(), body });
+    await call("PUT", `/v1/partners/${partner}`, { key: operatorKey(), body });
     await change(batch, { status: "active" });
     await change(batch, { status: "paused" });
     await change(batch, { status: "active" });

@@ -1,6 +1,6 @@
 /** Replacing a card: the balance moves once, whole, and instead of the new card's face value. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Answer, bootstrapKey, call } from "../support/api.ts";
+import { type Answer, operatorKey, call } from "../support/api.ts";
 import { createKey, createPartnerKey } from "../support/catalogue.ts";
 import { codesOf, createDeck, issue, redeem, redeemed, type Deck, type Problem } from "../support/cards.ts";
 import { act, cardOf, holderOf, isReplayed, postingsOf, topUp, vouchersOf } from "../support/vouchers.ts";
@@ -51,7 +51,7 @@ const replace = (
   from: string,
   to: unknown,
   id = "r1",
-  key = bootstrapKey(),
+  key = operatorKey(),
 ): Promise<Answer<Replaced & Problem & { holds?: { id: string }[] }>> =>
   call("POST", `/v1/cards/${from}/replace`, { key, body: { id, to } });
 
@@ -149,7 +149,7 @@ describe("replacing a card", () => {
     expect(await replace(lost.serial, untouched().serial)).toMatchObject({ status: 200, body: { moved: "7.00" } });
     const index = Number(leaked.serial.slice(7));
     await call("PATCH", `/v1/batches/${deck.batch}`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       body: { status: "recalled", from: index, to: index },
     });
     expect(await replace(leaked.serial, untouched().serial)).toMatchObject({ status: 200, body: { moved: "7.00" } });
@@ -178,9 +178,9 @@ describe("a card that cannot be replaced", () => {
   it("owes", async () => {
     const old = await used();
     const credit = { amount: "5.00", currency: "EUR", source: "payment" };
-    await call("PUT", `/v1/cards/${old.serial}/credits/c`, { key: bootstrapKey(), body: credit });
+    await call("PUT", `/v1/cards/${old.serial}/credits/c`, { key: operatorKey(), body: credit });
     await debit(old.serial, "d2", "12.00");
-    await call("POST", `/v1/cards/${old.serial}/credits/c/reversals/x`, { key: bootstrapKey(), body: { reason: "r" } });
+    await call("POST", `/v1/cards/${old.serial}/credits/c/reversals/x`, { key: operatorKey(), body: { reason: "r" } });
     const fresh = untouched();
     expect(await replace(old.serial, fresh.serial)).toMatchObject({ status: 403, body: { code: "card_blocked" } });
     expect(await cardOf(fresh.serial)).toMatchObject({ status: "issued" });
@@ -231,7 +231,7 @@ describe("a card that cannot take another's place", () => {
     const key = await createPartnerKey(deck.partner);
     const texts = new Set<string>();
     for (const to of [old.serial, serialOf(0, vouchers.batch), serialOf(0, stranger.batch), serialOf(11, test), "x"])
-      for (const each of [key, bootstrapKey()]) {
+      for (const each of [key, operatorKey()]) {
         const answer = await replace(old.serial, to, "r1", each);
         expect(answer, to).toMatchObject(notReplaceable);
         texts.add(JSON.stringify(answer.body.errors));
@@ -255,7 +255,7 @@ describe("the key", () => {
   it("sends a well-formed request", async () => {
     const [old, fresh] = [await used(), untouched()];
     for (const body of [{ to: fresh.serial }, { id: "", to: fresh.serial }, { id: "r" }, { id: "r", to: 1 }])
-      expect(await call("POST", `/v1/cards/${old.serial}/replace`, { key: bootstrapKey(), body })).toMatchObject({
+      expect(await call("POST", `/v1/cards/${old.serial}/replace`, { key: operatorKey(), body })).toMatchObject({
         status: 422,
       });
   });

@@ -1,7 +1,7 @@
 /** Reports: exact sums over batches and touched cards, whose they are, and how old they say they are. */
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createTenant, issue, order, type Tenant, UNIT } from "../support/batches.ts";
 import { codesOf, createDeck, redeemed } from "../support/cards.ts";
 import { comparable, createKey, createPartnerKey } from "../support/catalogue.ts";
@@ -156,7 +156,7 @@ describe("the report of a batch", () => {
     const [near, far] = batches.map((batch) => async (atMs: number) => {
       vi.useFakeTimers({ toFake: ["Date"], now: atMs });
       try {
-        const { items, totals } = await report(bootstrapKey(), `?batch=${batch}`);
+        const { items, totals } = await report(operatorKey(), `?batch=${batch}`);
         expect(totals?.[0]?.unredeemed).toEqual(items[0]?.unredeemed);
         return items[0]?.unredeemed.cards;
       } finally {
@@ -243,10 +243,10 @@ describe("whose the report is", () => {
   });
 
   it("an operator's all, or one partner's", async () => {
-    const { items, totals } = await report(bootstrapKey(), `?partner=${other.partner}`);
+    const { items, totals } = await report(operatorKey(), `?partner=${other.partner}`);
     expect(items.map(({ batch }) => batch)).toEqual([theirs]);
     expect(totals).toHaveLength(1);
-    const everybody = new Set((await report(bootstrapKey(), "?limit=200")).totals?.map(({ partner }) => partner));
+    const everybody = new Set((await report(operatorKey(), "?limit=200")).totals?.map(({ partner }) => partner));
     expect([...everybody]).toEqual(expect.arrayContaining([mine.partner, other.partner]));
   });
 

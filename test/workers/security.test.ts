@@ -3,26 +3,12 @@
  * and a route that is missing from the document, or from the code, fails here.
  */
 import { beforeAll, describe, expect, it } from "vitest";
-import { createApp } from "../../src/app.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { OPERATIONS } from "../../src/domain/operations.ts";
+import { bootstrapKey, call, operatorKey } from "../support/api.ts";
 import { createKey, createPartner } from "../support/catalogue.ts";
+import { app, documented, keyedRoutes, METHODS } from "../support/routes.ts";
 
-type Operation = { readonly security?: readonly Readonly<Record<string, readonly string[]>>[] };
-type Route = { readonly method: string; readonly path: string; readonly scopes: readonly string[] | undefined };
-
-const METHODS = ["get", "put", "post", "delete", "patch"] as const;
-const app = createApp();
 const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Ringfare", version: "1" } });
-
-const documented: Route[] = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-  METHODS.flatMap((method) => {
-    const operation = (item as Partial<Record<string, Operation>>)[method];
-    const scopes = operation?.security?.flatMap((schemes) => schemes.apiKey ?? []);
-    const isKeyed = operation?.security?.some((schemes) => "apiKey" in schemes);
-    return operation ? [{ method: method.toUpperCase(), path, scopes: isKeyed ? scopes : undefined }] : [];
-  }),
-);
-const keyedRoutes = documented.filter((route) => route.scopes !== undefined);
 
 /** Any value will do: the key is judged before anything else is read. */
 const concrete = (path: string): string => path.replaceAll(/\{[^}]+\}/g, "1");
@@ -46,7 +32,7 @@ beforeAll(async () => {
   const expiresAt = new Date(Date.now() + 1500).toISOString();
   const expired = await createKey(partner, ["cards:read"], { expiresAt });
   const ofSuspended = await createKey(suspended, ["cards:read"]);
-  await call("DELETE", `/v1/partners/${partner}/keys/${revoked.id}`, { key: bootstrapKey() });
+  await call("DELETE", `/v1/partners/${partner}/keys/${revoked.id}`, { key: operatorKey() });
   await createPartner(suspended, { status: "suspended" });
   const { createApiKey } = await import("../../src/auth/api-keys.ts");
   const [wrongSecret, unknown] = [await createApiKey(live.id), await createApiKey()];
@@ -93,11 +79,35 @@ describe(`the shared security cases over ${keyedRoutes.length} keyed routes`, ()
     }
   });
 
-  it.each(keyedRoutes)("$method $path refuses a key without its scope", async ({ method, path, scopes = [] }) => {
-    expect(scopes, "a keyed route names its scopes").not.toEqual([]);
-    const without = [...lacking].find(([scope]) => !scopes.includes(scope));
+  it.each(keyedRoutes)("$method $path refuses a key without its scope", async ({ method, path, rule }) => {
+    const without = [...lacking].find(([scope]) => !rule.scopes.some((needed) => needed === scope));
     const answer = await call(method, concrete(path), { key: without?.[1] ?? "" });
     expect(answer).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
+  });
+
+  it.each(keyedRoutes.filter(({ rule }) => !rule.bootstrap))(
+    "$method $path refuses the bootstrap key, and says what it is for",
+    async ({ method, path }) => {
+      const answer = await call(method, concrete(path), { key: bootstrapKey() });
+      expect(answer).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
+      expect(answer.body.detail).toContain("ADMIN_API_KEY makes the first partner and one operator's key");
+    },
+  );
+});
+
+describe("the table of operations", () => {
+  it("has every documented operation, and no other", () => {
+    expect(documented.map(({ operationId }) => operationId).toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+  });
+
+  it.each(documented)("$operationId asks what the table says", ({ operationId, security, extension }) => {
+    const operation = OPERATIONS[operationId];
+    const alternatives: Record<string, string[]>[] = [];
+    if (operation.by === "holder") alternatives.push({ accessToken: [] });
+    if (operation.by === "key") for (const scope of operation.scopes) alternatives.push({ apiKey: [scope] });
+    if ("partnerKeysNeedNoScope" in operation) alternatives.push({ apiKey: [] });
+    expect(security ?? []).toEqual(alternatives);
+    expect(extension).toBe("operatorOnly" in operation ? true : undefined);
   });
 });
 

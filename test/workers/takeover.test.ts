@@ -1,6 +1,6 @@
 /** A card that moves to another device, over HTTP: by PIN, by the code alone, or not at all. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeem, redeemed, refresh, type Deck, type Redeemed } from "../support/cards.ts";
 import { createKey } from "../support/catalogue.ts";
 import { listen } from "../support/sockets.ts";
@@ -130,7 +130,7 @@ describe("the PIN", () => {
     for (const body of [{ pin: "123" }, { pin: 1234 }, { pin: "1234", extra: 1 }, {}, { pin: "1234", currentPin: "x" }])
       expect(await setPin(owner, body)).toMatchObject({ status: 422, body: { code: "invalid_input" } });
     expect((await call("PUT", "/v1/me/pin", { body: { pin: "1234" } })).status).toBe(401);
-    expect((await call("PUT", "/v1/me/pin", { key: bootstrapKey(), body: { pin: "1234" } })).status).toBe(401);
+    expect((await call("PUT", "/v1/me/pin", { key: operatorKey(), body: { pin: "1234" } })).status).toBe(401);
   });
 
   it("ends when nobody is signed in: the next holder sets one of their own", async () => {

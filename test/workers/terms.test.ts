@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createDatabase } from "../../src/storage/database.ts";
 import { readBrand, readTerms } from "../../src/storage/terms.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createTenant, issue, order } from "../support/batches.ts";
 import { createPartner, trunkBody } from "../support/catalogue.ts";
 
@@ -41,7 +41,7 @@ describe("terms", () => {
     const tenant = await createTenant();
     const { body } = await issue(tenant.key, order(tenant));
     await call("PUT", `/v1/trunks/${tenant.trunk}`, {
-      key: bootstrapKey(),
+      key: operatorKey(),
       body: trunkBody(`${tenant.trunk}.example`, { partners: [] }),
     });
     await createPartner(tenant.partner, { status: "suspended" });

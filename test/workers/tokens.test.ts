@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { SignJWT, importJWK, exportJWK, generateKeyPair, type JWTPayload } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { createDeck, redeem, redeemed, refresh, type Deck, type Redeemed } from "../support/cards.ts";
 
 let deck: Deck;
@@ -158,7 +158,7 @@ describe("signing out", () => {
     const { card, code, tokens } = await freshCard();
     const release = (device: number) =>
       call("PATCH", `/v1/cards/${card.serial}`, {
-        key: bootstrapKey(),
+        key: operatorKey(),
         body: { action: "release_device", device, reason: "lost" },
       });
     expect((await release(2)).status).toBe(422);
@@ -224,7 +224,7 @@ describe("access tokens", () => {
       expect(answer.headers.get("WWW-Authenticate")).toMatch(/^Bearer/);
     }
     expect((await call("GET", "/v1/me")).status).toBe(401);
-    expect((await call("GET", "/v1/me", { key: bootstrapKey() })).status).toBe(401);
+    expect((await call("GET", "/v1/me", { key: operatorKey() })).status).toBe(401);
   });
 
   it("expire after ten minutes, with half a minute for skewed clocks", async () => {

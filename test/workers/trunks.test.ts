@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createSealer, trunkSecretPlace } from "../../src/auth/sealing.ts";
 import { configOf } from "../../src/config.ts";
-import { bootstrapKey, call, fresh } from "../support/api.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
 import { BAD_BODIES, expectRefused } from "../support/bad-input.ts";
 import {
   createKey,
@@ -14,7 +14,7 @@ import {
   trunkBody,
 } from "../support/catalogue.ts";
 
-const key = bootstrapKey();
+const key = operatorKey();
 const sealer = createSealer(configOf(env).dataKeys);
 
 type Body = Record<string, unknown>;

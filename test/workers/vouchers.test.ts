@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { DAY_MS } from "../../src/domain/time.ts";
-import { bootstrapKey, call } from "../support/api.ts";
+import { operatorKey, call } from "../support/api.ts";
 import { codesOf, createDeck, issue, redeem, type Deck } from "../support/cards.ts";
 import { createBrand } from "../support/catalogue.ts";
 import { act, cardOf, holderOf, isReplayed, postingsOf, topUp, vouchersOf, type Holder } from "../support/vouchers.ts";
@@ -26,8 +26,7 @@ const voucher = () => {
 };
 const serialOf = (batch: number, index: number): string =>
   `${String(batch).padStart(6, "0")}-${String(index + 1).padStart(7, "0")}`;
-const patchBatch = (batch: number, body: object) =>
-  call("PATCH", `/v1/batches/${batch}`, { key: bootstrapKey(), body });
+const patchBatch = (batch: number, body: object) => call("PATCH", `/v1/batches/${batch}`, { key: operatorKey(), body });
 
 describe("a voucher", () => {
   it("pays its face value into the card, and is closed with books of its own", async () => {

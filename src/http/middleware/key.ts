@@ -1,28 +1,27 @@
-/** API keys at the door: who calls, and whether the key's scope covers the route. */
+/** API keys at the door: who calls, and whether the key's scope covers the operation. */
 import { createMiddleware } from "hono/factory";
-import type { Scope } from "../../domain/scopes.ts";
+import { type KeyedOperationId, type KeyRule, OPERATIONS } from "../../domain/operations.ts";
 import type { AppEnv } from "../context.ts";
 import { problem } from "../problem.ts";
-
-export type KeyRule = {
-  /** Any one of these suffices. */
-  readonly scopes: readonly Scope[];
-  /** Partner keys are refused as if the scope were missing. */
-  readonly operatorOnly?: boolean;
-  /** The scopes are asked of operators only; the handler shows a partner key nothing but its own. */
-  readonly partnerKeysNeedNoScope?: boolean;
-};
+import { ACCESS_HEADER } from "./access.ts";
 
 export const bearerOf = (header: string | undefined): string | undefined =>
   /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(header ?? "")?.[1];
 
-export const requireKey = ({ scopes, operatorOnly = false, partnerKeysNeedNoScope = false }: KeyRule) =>
+const BOOTSTRAP_DETAIL =
+  "ADMIN_API_KEY makes the first partner and one operator's key, and nothing else. Use that operator's key.";
+
+const requireKey = ({ scopes, operatorOnly, partnerKeysNeedNoScope, bootstrap }: KeyRule) =>
   createMiddleware<AppEnv>(async (c, next) => {
+    const { keys, access } = c.var.services;
     const key = bearerOf(c.req.header("Authorization"));
-    const record = key === undefined ? undefined : await c.var.services.keys.identify(key);
+    const record = key === undefined ? undefined : await keys.identify(key);
     if (!record) return problem(c, { code: "unauthenticated" });
-    if (record.partnerSuspended) return problem(c, { code: "partner_suspended" });
     const isOperator = record.partner === null;
+    if (isOperator && access && !(await access.admits(c.req.header(ACCESS_HEADER))))
+      return problem(c, { code: "unauthenticated", detail: "An operator's key must come through Cloudflare Access." });
+    if (record.partnerSuspended) return problem(c, { code: "partner_suspended" });
+    if (record.isBootstrap && !bootstrap) return problem(c, { code: "insufficient_scope", detail: BOOTSTRAP_DETAIL });
     const hasScope = scopes.some((scope) => record.scopes.includes(scope)) || (partnerKeysNeedNoScope && !isOperator);
     const mayCall = hasScope && (!operatorOnly || isOperator);
     if (!mayCall)
@@ -35,6 +34,8 @@ export const requireKey = ({ scopes, operatorOnly = false, partnerKeysNeedNoScop
       partner: record.partner,
       scopes: new Set(record.scopes),
       trunks: record.trunks,
+      expiresAtMs: record.expiresAtMs,
+      bootstrapHash: record.isBootstrap ? record.hash : null,
     });
     return next();
   });
@@ -42,8 +43,17 @@ export const requireKey = ({ scopes, operatorOnly = false, partnerKeysNeedNoScop
 /** What the door of every keyed route may answer; looking the key up may take too long. */
 export const KEY_REFUSALS = ["unauthenticated", "partner_suspended", "insufficient_scope", "try_again"] as const;
 
-/** What a keyed route declares: its security in the document and the middleware that enforces it. */
-export const keyed = (rule: KeyRule) => ({
-  security: [{ apiKey: [...rule.scopes] }],
-  middleware: requireKey(rule),
-});
+/** What a keyed route declares: its name, its security in the document, and the middleware that enforces it. */
+export function keyed<const Id extends KeyedOperationId>(operationId: Id) {
+  const rule: KeyRule = OPERATIONS[operationId];
+  return {
+    operationId,
+    // Alternatives: any one of them suffices (OpenAPI 3.1, Security Requirement Object).
+    security: [
+      ...rule.scopes.map((scope) => ({ apiKey: [scope] })),
+      ...(rule.partnerKeysNeedNoScope ? [{ apiKey: [] }] : []),
+    ],
+    ...(rule.operatorOnly && { "x-operator-only": true }),
+    middleware: requireKey(rule),
+  };
+}

@@ -22,11 +22,10 @@ const issue = createRoute({
   method: "post",
   path: "/v1/batches",
   tags,
-  operationId: "issueBatch",
   summary: "Issue a batch",
   description:
     "Takes the same time for one card and for a million. The Idempotency-Key is the order's identity for ever: the same order again gets the same answer with `Idempotency-Replayed: true`, another order is 422 `id_reused`. Beyond the partner's limits nothing is issued: 402 `limit_exceeded`. For a suspended partner: 403 `partner_suspended`.",
-  ...keyed({ scopes: ["batches:write"] }),
+  ...keyed("issueBatch"),
   request: {
     headers: z.object({ "idempotency-key": z.string().optional().openapi({ example: "order-2027-0001" }) }),
     ...jsonBody(batchInput),
@@ -42,11 +41,10 @@ const change = createRoute({
   method: "patch",
   path: "/v1/batches/{batch}",
   tags,
-  operationId: "changeBatch",
   summary: "Pause, resume or recall a batch",
   description:
     "A pause refuses first redemptions only. A recall is final; with `from` and `to` it recalls those cards, inclusive, and leaves the batch's status. Cards in use learn it with their next command, typically within 60 s, at most after 6 minutes; a sweep tells each of them before, and `sweep` says how far it is. At most 1000 separate ranges.",
-  ...keyed({ scopes: ["batches:write"] }),
+  ...keyed("changeBatch"),
   request: {
     params,
     ...jsonBody(
@@ -66,9 +64,8 @@ const get = createRoute({
   method: "get",
   path: "/v1/batches/{batch}",
   tags,
-  operationId: "readBatch",
   summary: "Read a batch",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("readBatch"),
   request: { params },
   responses: answers(200, batchOutput, [...KEY_REFUSALS, "not_found"]),
 });
@@ -77,10 +74,9 @@ const list = createRoute({
   method: "get",
   path: "/v1/batches",
   tags,
-  operationId: "listBatches",
   summary: "List batches",
   description: "Newest first, by any of the filters together. May be some seconds behind.",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("listBatches"),
   request: {
     query: z.strictObject({
       ...listQuery,

@@ -26,11 +26,10 @@ const upload = createRoute({
   method: "put",
   path: "/v1/brands/{brand}/assets/logo",
   tags,
-  operationId: "uploadBrandLogo",
   summary: "Upload the draft's logo",
   description:
     "The raw bytes of a PNG, JPEG or WebP image: at most 512 KB, 2048 by 2048 and 4,000,000 pixels, not animated. The type is taken from the content, whatever the Content-Type says. Only the picture is kept: text, places (EXIF), colour profiles and thumbnails are dropped.",
-  ...keyed({ scopes: ["brands:write"] }),
+  ...keyed("uploadBrandLogo"),
   request: { params, body: { required: true, content: images } },
   responses: answers(
     200,
@@ -45,10 +44,9 @@ const remove = createRoute({
   method: "delete",
   path: "/v1/brands/{brand}/assets/logo",
   tags,
-  operationId: "removeBrandLogo",
   summary: "Remove the draft's logo",
   description: "Published versions keep theirs.",
-  ...keyed({ scopes: ["brands:write"] }),
+  ...keyed("removeBrandLogo"),
   request: { params },
   responses: { 204: { description: "The draft has no logo." }, ...refusals([...KEY_REFUSALS, "not_found"]) },
 });

@@ -29,11 +29,10 @@ const publish = createRoute({
   method: "post",
   path: "/v1/brands/{brand}/publish",
   tags,
-  operationId: "publishBrand",
   summary: "Publish the draft",
   description:
     "Answers the version that is out now. A draft that is published already makes no further version, so this may be repeated. Shown everywhere within a minute, as a rule.",
-  ...keyed({ scopes: ["brands:write"] }),
+  ...keyed("publishBrand"),
   request: { params },
   responses: answers(200, published, [...KEY_REFUSALS, "not_found"]),
 });
@@ -42,10 +41,9 @@ const rollback = createRoute({
   method: "post",
   path: "/v1/brands/{brand}/rollback",
   tags,
-  operationId: "rollBackBrand",
   summary: "Publish an older version again",
   description: "Its document becomes a new version; the draft stays as it is.",
-  ...keyed({ scopes: ["brands:write"] }),
+  ...keyed("rollBackBrand"),
   request: { params, ...jsonBody(z.strictObject({ version: versionNumber }).openapi("BrandRollback")) },
   responses: answers(200, published, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -54,10 +52,9 @@ const versions = createRoute({
   method: "get",
   path: "/v1/brands/{brand}/versions",
   tags,
-  operationId: "listBrandVersions",
   summary: "List published versions",
   description: "Newest first. `by` is the id of the key that published, or `operator`.",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("listBrandVersions"),
   request: { params, query: z.strictObject(listQuery) },
   responses: answers(
     200,

@@ -89,10 +89,9 @@ const list = createRoute({
   method: "get",
   path: "/v1/brands",
   tags,
-  operationId: "listBrands",
   summary: "List brands",
   description: "Drafts, by id. May be some seconds behind.",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("listBrands"),
   request: { query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(draftOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
@@ -101,9 +100,8 @@ const get = createRoute({
   method: "get",
   path: "/v1/brands/{brand}",
   tags,
-  operationId: "readBrand",
   summary: "Read a brand's draft",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("readBrand"),
   request: { params },
   responses: answers(200, draftOutput, [...KEY_REFUSALS, "not_found"]),
 });
@@ -112,11 +110,10 @@ const put = createRoute({
   method: "put",
   path: "/v1/brands/{brand}",
   tags,
-  operationId: "putBrand",
   summary: "Create a brand, or replace its draft",
   description:
     "Nothing is public until it is published. The logo has its own route and stays. Brand ids are global: one that another partner uses is 409 `id_taken`. An operator's key that creates a brand names its partner.",
-  ...keyed({ scopes: ["brands:write"] }),
+  ...keyed("putBrand"),
   request: {
     params: z.object({ brand: dnsLabel }),
     query: z.strictObject({ partner: z.string().optional() }),

@@ -23,11 +23,10 @@ const listRoute = createRoute({
   method: "get",
   path: "/v1/cards",
   tags: ["Cards"],
-  operationId: "listCards",
   summary: "Search touched cards",
   description:
     "In the order of serials, by any of the filters together. From the projection, seconds behind: each item says as of when. Untouched cards are not listed; their batch says how many there are.",
-  ...keyed({ scopes: ["cards:read"] }),
+  ...keyed("listCards"),
   request: {
     query: z.strictObject({
       ...listQuery,

@@ -19,10 +19,9 @@ const getRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}",
   tags: ["Cards"],
-  operationId: "getCard",
   summary: "One card, live",
   description: "An untouched card is answered from its batch's terms; asking creates nothing.",
-  ...keyed({ scopes: ["cards:read"] }),
+  ...keyed("getCard"),
   request: { params: serialParam },
   responses: answers(200, cardSchema, CARD_REFUSALS),
 });
@@ -31,9 +30,8 @@ const postingsRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/postings",
   tags: ["Cards"],
-  operationId: "listPostings",
   summary: "A card's ledger, newest first",
-  ...keyed({ scopes: ["cards:read"] }),
+  ...keyed("listPostings"),
   request: { params: serialParam, query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(postingSchema), [...CARD_REFUSALS, "invalid_input"]),
 });
@@ -57,11 +55,10 @@ const actRoute = createRoute({
   method: "patch",
   path: "/v1/cards/{serial}",
   tags: ["Cards"],
-  operationId: "actOnCard",
   summary: "Act on one card",
   description:
     "Counts from the card's next command. `activate` is also allowed to keys with cards:activate; `deactivate` within 15 minutes while untouched.",
-  ...keyed({ scopes: ["cards:write", "cards:activate"] }),
+  ...keyed("actOnCard"),
   request: { params: serialParam, ...jsonBody(actBody) },
   responses: answers(200, cardSchema, [...CARD_REFUSALS, "card_recalled", "card_closed", "invalid_input"]),
 });

@@ -31,10 +31,9 @@ const get = createRoute({
   method: "get",
   path: "/v1/batches/{batch}/codes",
   tags: ["Batches"],
-  operationId: "exportCodes",
   summary: "Export codes",
   description: `Streams at most ${MAX_SHEET_ROWS} rows, in the order of the cards, as Accept says: CSV (also for \`*/*\`), NDJSON or JSON. A download that broke off is resumed with \`from\` = the number behind the last whole row.\n\nCards that somebody has touched are left out; one touched in the last seconds may still be in. An operator's key gets them too with \`includeTouched=true\` and a \`reason\`. Recalled cards are in. A batch whose code key is retired cannot be exported any more: 422.`,
-  ...keyed({ scopes: ["batches:export"] }),
+  ...keyed("exportCodes"),
   request: {
     params: z.object({ batch: z.string().openapi({ example: "12" }) }),
     query,

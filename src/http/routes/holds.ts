@@ -45,11 +45,10 @@ const placeRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/holds/{id}",
   tags,
-  operationId: "placeHold",
   summary: "Hold credit for a call",
   description:
     "Sets credit aside for `ttlSeconds`. With `minimum` a part may be granted. `destination` is checked against the profile, longest prefix first; `subject` against the card's signed-in devices.",
-  ...keyed({ scopes: ["switch"] }),
+  ...keyed("placeHold"),
   request: {
     params,
     ...jsonBody(
@@ -85,11 +84,10 @@ const extendRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/extend",
   tags,
-  operationId: "extendHold",
   summary: "Charge what was used and hold again",
   description:
     "`sequence` counts from 1 without gaps. With nothing left: granted 0.00, final; what was used is charged all the same.",
-  ...keyed({ scopes: ["switch"] }),
+  ...keyed("extendHold"),
   request: {
     params,
     ...jsonBody(
@@ -119,11 +117,10 @@ const commitRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/commit",
   tags,
-  operationId: "commitHold",
   summary: "Charge the rest and settle",
   description:
     "`amount` is what was used since the last step. Up to 24 hours after the hold expired it collects what is still there; the state is then `late`. Allowed in every status of the card.",
-  ...keyed({ scopes: ["switch"] }),
+  ...keyed("commitHold"),
   request: {
     params,
     ...jsonBody(z.strictObject({ amount, overrun, call: callDetailsSchema.optional() }).openapi("HoldCommit")),
@@ -141,11 +138,10 @@ const releaseRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/holds/{id}/release",
   tags,
-  operationId: "releaseHold",
   summary: "Give the credit back and settle",
   description:
     "No body needed. Support (cards:write) gives a reason. On an expired hold a success that changes nothing.",
-  ...keyed({ scopes: ["switch", "cards:write"] }),
+  ...keyed("releaseHold"),
   request: {
     params,
     body: { content: { "application/json": { schema: z.strictObject({ reason: visibleText(200, 1).optional() }) } } },
@@ -157,9 +153,8 @@ const readRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/holds/{id}",
   tags,
-  operationId: "getHold",
   summary: "One hold now",
-  ...keyed({ scopes: ["switch", "cards:read"] }),
+  ...keyed("getHold"),
   request: { params },
   responses: answers(200, holdAnswerSchema, [...DOOR, "hold_unknown"]),
 });
@@ -168,10 +163,9 @@ const listRoute = createRoute({
   method: "get",
   path: "/v1/cards/{serial}/holds",
   tags,
-  operationId: "listHolds",
   summary: "A card's holds",
   description: "With `state=open`: what a crashed switch left behind.",
-  ...keyed({ scopes: ["switch", "cards:read"] }),
+  ...keyed("listHolds"),
   request: {
     params: params.pick({ serial: true }),
     query: z.strictObject({ ...listQuery, state: z.literal("open").optional() }),

@@ -48,6 +48,7 @@ const keyOutput = z
     partner: z.string().nullable(),
     expiresAt: z.string().nullable(),
     createdAt: z.string(),
+    lastUsedAt: z.string().nullable().openapi({ description: "Noted at most every ten minutes; null = not used yet." }),
   })
   .openapi("Key");
 
@@ -55,17 +56,14 @@ const newKeyOutput = keyOutput
   .extend({ key: z.string().openapi({ description: "Shown this once; only its hash is stored." }) })
   .openapi("NewKey");
 
-const ofOperator = keyed({ scopes: ["keys:write"], operatorOnly: true });
-const ofPartner = keyed({ scopes: ["keys:write"] });
 const partnerParams = z.object({ partner: z.string() });
 
 const listRoute = createRoute({
   method: "get",
   path: "/v1/keys",
   tags,
-  operationId: "listOperatorKeys",
   summary: "List the operator's keys",
-  ...ofOperator,
+  ...keyed("listOperatorKeys"),
   request: { query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(keyOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
@@ -74,10 +72,9 @@ const createRouteOfOperator = createRoute({
   method: "post",
   path: "/v1/keys",
   tags,
-  operationId: "createOperatorKey",
   summary: "Make an operator's key",
   description: "A key can grant only a subset of its own scopes.",
-  ...ofOperator,
+  ...keyed("createOperatorKey"),
   request: jsonBody(keyInput),
   responses: answers(201, newKeyOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "invalid_input"]),
 });
@@ -86,10 +83,9 @@ const revokeRoute = createRoute({
   method: "delete",
   path: "/v1/keys/{id}",
   tags,
-  operationId: "revokeOperatorKey",
   summary: "Revoke an operator's key",
   description: "Takes effect everywhere within 60 s. Revoking again is a success.",
-  ...ofOperator,
+  ...keyed("revokeOperatorKey"),
   request: { params: z.object({ id: z.string() }) },
   responses: { 204: { description: "Revoked" }, ...refusals([...KEY_REFUSALS, "not_found"]) },
 });
@@ -98,9 +94,8 @@ const listOfPartnerRoute = createRoute({
   method: "get",
   path: "/v1/partners/{partner}/keys",
   tags,
-  operationId: "listPartnerKeys",
   summary: "List a partner's keys",
-  ...ofPartner,
+  ...keyed("listPartnerKeys"),
   request: { params: partnerParams, query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(keyOutput), [...KEY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -109,10 +104,9 @@ const createOfPartnerRoute = createRoute({
   method: "post",
   path: "/v1/partners/{partner}/keys",
   tags,
-  operationId: "createPartnerKey",
   summary: "Make a partner's key",
   description: "A key can grant only a subset of its own scopes.",
-  ...ofPartner,
+  ...keyed("createPartnerKey"),
   request: { params: partnerParams, ...jsonBody(keyInput) },
   responses: answers(201, newKeyOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -121,10 +115,9 @@ const revokeOfPartnerRoute = createRoute({
   method: "delete",
   path: "/v1/partners/{partner}/keys/{id}",
   tags,
-  operationId: "revokePartnerKey",
   summary: "Revoke a partner's key",
   description: "Takes effect everywhere within 60 s. Revoking again is a success.",
-  ...ofPartner,
+  ...keyed("revokePartnerKey"),
   request: { params: partnerParams.extend({ id: z.string() }) },
   responses: { 204: { description: "Revoked" }, ...refusals([...KEY_REFUSALS, "not_found"]) },
 });
@@ -196,7 +189,14 @@ async function revoke(c: Context<AppEnv>, partner: string | null, id: string) {
   return c.body(null, 204);
 }
 
-const toWire = ({ expiresAtMs, createdAtMs, scopes, trunks, ...key }: ApiKey): z.infer<typeof keyOutput> => ({
+const toWire = ({
+  expiresAtMs,
+  createdAtMs,
+  lastUsedAtMs,
+  scopes,
+  trunks,
+  ...key
+}: ApiKey): z.infer<typeof keyOutput> => ({
   id: key.id,
   name: key.name,
   scopes: [...scopes],
@@ -204,6 +204,7 @@ const toWire = ({ expiresAtMs, createdAtMs, scopes, trunks, ...key }: ApiKey): z
   partner: key.partner,
   expiresAt: expiresAtMs === null ? null : toRfc3339(expiresAtMs),
   createdAt: toRfc3339(createdAtMs),
+  lastUsedAt: lastUsedAtMs === null ? null : toRfc3339(lastUsedAtMs),
 });
 
 const toNewWire = ({ key, ...record }: ApiKey & { readonly key: string }): z.infer<typeof newKeyOutput> => ({

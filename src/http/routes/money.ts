@@ -42,10 +42,9 @@ const creditRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/credits/{id}",
   tags: ["Money"],
-  operationId: "creditCard",
   summary: "Credit a card",
   description: "Pays debt first. The same id with the same body has one effect and one answer for the card's life.",
-  ...keyed({ scopes: ["credit:write"] }),
+  ...keyed("creditCard"),
   request: {
     params: moneyParams,
     ...jsonBody(
@@ -78,10 +77,9 @@ const debitRoute = createRoute({
   method: "put",
   path: "/v1/cards/{serial}/debits/{id}",
   tags: ["Switch"],
-  operationId: "debitCard",
   summary: "Debit a card",
   description: "Takes the amount, or with `minimum` what there is down to it. Never below zero.",
-  ...keyed({ scopes: ["switch"] }),
+  ...keyed("debitCard"),
   request: {
     params: moneyParams,
     ...jsonBody(
@@ -114,13 +112,12 @@ const reversalRoute = (of: "credits" | "debits") =>
     method: "post",
     path: `/v1/cards/{serial}/${of}/{id}/reversals/{reversal}`,
     tags: ["Money"],
-    operationId: of === "credits" ? "reverseCredit" : "reverseDebit",
     summary: of === "credits" ? "Take a credit back" : "Give a debit back",
     description:
       of === "credits"
         ? "Takes what is available; the rest becomes debt, which blocks the card until later credit has paid it. All reversals of a credit together are at most the credit."
         : "Gives back what was spent, debt first. All reversals of a debit together are at most what it collected.",
-    ...keyed({ scopes: ["credit:write"] }),
+    ...keyed(of === "credits" ? "reverseCredit" : "reverseDebit"),
     request: {
       params: z.object({ ...moneyParams.shape, reversal: callerId }),
       ...jsonBody(

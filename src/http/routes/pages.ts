@@ -5,16 +5,20 @@
 import type { Context } from "hono";
 import { codeOfSlug } from "../../domain/errors.ts";
 import { type AppEnv, createRouter } from "../context.ts";
+import { requireAccess } from "../middleware/access.ts";
 import { type PageKind, pageHeaders } from "../pages/headers.ts";
 import { problemIndexPage, problemPage } from "../pages/problem-page.tsx";
 import { problem } from "../problem.ts";
 
 /** Path → what kind of page it is; the asset server finds `/r` in `r.html`. */
 const STATIC_PAGES: Readonly<Record<string, PageKind>> = { "/": "page", "/r": "page", "/docs": "reference" };
+/** Behind Cloudflare Access where it is used, whoever serves them. */
+const OPERATOR_PAGES = ["/console", "/console/*"];
 const STATIC_FILES = ["/build/*", "/favicon.svg", "/robots.txt"];
 
 export function pageRoutes() {
   const app = createRouter();
+  for (const path of OPERATOR_PAGES) app.use(path, requireAccess);
   for (const [path, kind] of Object.entries(STATIC_PAGES)) app.get(path, (c) => fromAssets(c, kind));
   for (const path of STATIC_FILES) app.get(path, (c) => fromAssets(c, "page"));
 

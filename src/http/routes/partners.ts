@@ -4,7 +4,7 @@ import { refuse } from "../../domain/errors.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { PARTNER_STATUSES, type Partner } from "../../domain/partner.ts";
 import { isTimeZone } from "../../domain/time.ts";
-import { findPartner, listPartners, putPartner } from "../../storage/partners.ts";
+import { addFirstPartner, findPartner, listPartners, putPartner } from "../../storage/partners.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -26,6 +26,11 @@ const tags = ["Partners"];
 
 /** Owners are written as a partner id or this word; no partner may be called so. */
 const RESERVED_IDS: ReadonlySet<string> = new Set(["operator"]);
+
+const NOT_FIRST_PARTNER = refuse(
+  "insufficient_scope",
+  "ADMIN_API_KEY makes the first partner only, and there is one. Use an operator's key.",
+);
 
 const limit = z.strictObject({ outstanding: amount, creditPerDay: amount, maxFaceValue: amount });
 
@@ -49,9 +54,8 @@ const list = createRoute({
   method: "get",
   path: "/v1/partners",
   tags,
-  operationId: "listPartners",
   summary: "List partners",
-  ...keyed({ scopes: ["partners:write", "catalogue:read"], operatorOnly: true }),
+  ...keyed("listPartners"),
   request: { query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(partnerOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
@@ -60,10 +64,9 @@ const get = createRoute({
   method: "get",
   path: "/v1/partners/{partner}",
   tags,
-  operationId: "readPartner",
   summary: "Read a partner",
   description: "A partner's own key may always read its partner, whatever its scopes.",
-  ...keyed({ scopes: ["partners:write", "catalogue:read"], partnerKeysNeedNoScope: true }),
+  ...keyed("readPartner"),
   request: { params: z.object({ partner: z.string() }) },
   responses: answers(200, partnerOutput, [...KEY_REFUSALS, "not_found"]),
 });
@@ -72,10 +75,9 @@ const put = createRoute({
   method: "put",
   path: "/v1/partners/{partner}",
   tags,
-  operationId: "putPartner",
   summary: "Create or replace a partner",
   description: "Replaces everything, limits included. 201 when the partner is new.",
-  ...keyed({ scopes: ["partners:write"], operatorOnly: true }),
+  ...keyed("putPartner"),
   request: {
     params: z.object({
       partner: dnsLabel.refine((id) => !RESERVED_IDS.has(id), "This id is reserved."),
@@ -109,8 +111,12 @@ export function partnerRoutes() {
   });
 
   app.openapi(put, async (c) => {
-    const { services } = c.var;
+    const { caller, services } = c.var;
     const partner = fromWire(c.req.valid("param").partner, c.req.valid("json"));
+    if (caller.bootstrapHash !== null) {
+      const isFirst = await addFirstPartner(services.db, partner, services.now());
+      return isFirst ? c.json(toWire(partner), 201) : problem(c, NOT_FIRST_PARTNER);
+    }
     const outcome = await putPartner(services.db, partner, services.now());
     // Suspending counts at once here; elsewhere when the kept key records end.
     services.keys.forgetPartner(partner.id);

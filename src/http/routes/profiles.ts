@@ -81,9 +81,8 @@ const list = createRoute({
   method: "get",
   path: "/v1/profiles",
   tags,
-  operationId: "listProfiles",
   summary: "List a partner's profiles",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("listProfiles"),
   request: { query: z.strictObject({ ...partnerQuery, ...listQuery }) },
   responses: answers(200, pageOf(profileOutput), [...KEY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -92,9 +91,8 @@ const get = createRoute({
   method: "get",
   path: "/v1/profiles/{profile}",
   tags,
-  operationId: "readProfile",
   summary: "Read a profile",
-  ...keyed({ scopes: ["catalogue:read"] }),
+  ...keyed("readProfile"),
   request: { params: z.object({ profile: z.string() }), query: z.strictObject(partnerQuery) },
   responses: answers(200, profileOutput, [...KEY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -103,10 +101,9 @@ const put = createRoute({
   method: "put",
   path: "/v1/profiles/{profile}",
   tags,
-  operationId: "putProfile",
   summary: "Create or replace a profile",
   description: "Replaces everything; all cards that carry the profile follow within minutes. 201 when it is new.",
-  ...keyed({ scopes: ["profiles:write"] }),
+  ...keyed("putProfile"),
   request: {
     params: z.object({ profile: dnsLabel }),
     query: z.strictObject(partnerQuery),

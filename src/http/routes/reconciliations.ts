@@ -21,11 +21,10 @@ const reconcileRoute = createRoute({
   method: "post",
   path: "/v1/reports/reconciliations",
   tags: ["Reports"],
-  operationId: "reconcileCards",
   summary: "Prove that touched cards' postings give their balances",
   description:
     "Replays each card's postings from the first inside the card and compares with its balance, its holds and the projection. Changes nothing and may be repeated; go on with `nextCursor` until it is null. The same walk runs by schedule, in slices, and logs an `alert` for every mismatch. Amounts in `what` are micros (10^-6 of the unit).",
-  ...keyed({ scopes: ["reports:read"], operatorOnly: true }),
+  ...keyed("reconcileCards"),
   request: jsonBody(reconcileBody),
   responses: answers(
     200,

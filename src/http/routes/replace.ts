@@ -14,11 +14,10 @@ const replaceRoute = createRoute({
   method: "post",
   path: "/v1/cards/{serial}/replace",
   tags: ["Cards"],
-  operationId: "replaceCard",
   summary: "Replace a card",
   description:
     "Moves what is available to `to`, an untouched card of the same partner, mode and currency, instead of its face value, and closes the old card. `to` is then in use: redeeming its code credits nothing more, and its life begins now. Blocked and recalled cards can be replaced; open holds settle on the old card first, and a debt is paid first. While the balance is on its way both cards answer 503 `try_again`.",
-  ...keyed({ scopes: ["cards:write"] }),
+  ...keyed("replaceCard"),
   request: {
     params: serialParam,
     ...jsonBody(

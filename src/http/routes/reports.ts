@@ -20,7 +20,6 @@ const batchesRoute = createRoute({
   method: "get",
   path: "/v1/reports/batches",
   tags: ["Reports"],
-  operationId: "reportBatches",
   summary: "What became of issued batches",
   description: `Newest first, from the projection of touched cards; a partner's key sees its own. The arithmetic, all of it exact:
 
@@ -31,7 +30,7 @@ const batchesRoute = createRoute({
 - \`liability\` = \`unredeemed\` + \`available\` + \`held\`: what could still be spent. \`debt\` is not subtracted.
 
 \`totals\` come with the first page only: one per partner and currency over everything the filter matches, test batches left out.`,
-  ...keyed({ scopes: ["reports:read"] }),
+  ...keyed("reportBatches"),
   request: {
     query: z.strictObject({
       ...listQuery,

@@ -62,9 +62,8 @@ const list = createRoute({
   method: "get",
   path: "/v1/trunks",
   tags,
-  operationId: "listTrunks",
   summary: "List trunks",
-  ...keyed({ scopes: ["trunks:write", "catalogue:read"], operatorOnly: true }),
+  ...keyed("listTrunks"),
   request: { query: z.strictObject(listQuery) },
   responses: answers(200, pageOf(trunkOutput), [...KEY_REFUSALS, "invalid_input"]),
 });
@@ -73,9 +72,8 @@ const get = createRoute({
   method: "get",
   path: "/v1/trunks/{trunk}",
   tags,
-  operationId: "readTrunk",
   summary: "Read a trunk",
-  ...keyed({ scopes: ["trunks:write", "catalogue:read"], operatorOnly: true }),
+  ...keyed("readTrunk"),
   request: { params: z.object({ trunk: z.string() }) },
   responses: answers(200, trunkOutput, [...KEY_REFUSALS, "not_found"]),
 });
@@ -84,10 +82,9 @@ const put = createRoute({
   method: "put",
   path: "/v1/trunks/{trunk}",
   tags,
-  operationId: "putTrunk",
   summary: "Create or replace a trunk",
   description: "Replaces everything but secrets that are left out. 201 when the trunk is new.",
-  ...keyed({ scopes: ["trunks:write"], operatorOnly: true }),
+  ...keyed("putTrunk"),
   request: { params: z.object({ trunk: dnsLabel }), ...jsonBody(trunkInput) },
   responses: {
     ...answers(201, trunkOutput),
