@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 
 /** An operator's key with every scope; `switch` it may grant on any trunk. */
 export const operatorKey = (): string => env.TEST_OPERATOR_KEY;
-export const bootstrapKey = (): string => env.ADMIN_API_KEY;
+export const adminApiKey = (): string => env.ADMIN_API_KEY;
 
 export type CallOptions = {
   readonly key?: string;

@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { createApiKey } from "../../src/auth/api-keys.ts";
 import { createApp } from "../../src/app.ts";
 import { SCOPES } from "../../src/domain/scopes.ts";
-import { bootstrapKey, call, operatorKey } from "../support/api.ts";
+import { adminApiKey, call, operatorKey } from "../support/api.ts";
 import { createTrunk, partnerBody } from "../support/catalogue.ts";
 
-const key = bootstrapKey();
+const key = adminApiKey();
 const spent = { status: 403, body: { code: "insufficient_scope" } };
 type Made = { id: string; name: string; key: string; scopes: string[]; trunks: string[] };
 const firstKey = { name: "First", scopes: SCOPES };

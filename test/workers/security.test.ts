@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { OPERATIONS } from "../../src/domain/operations.ts";
-import { bootstrapKey, call, operatorKey } from "../support/api.ts";
+import { adminApiKey, call, operatorKey } from "../support/api.ts";
 import { createKey, createPartner } from "../support/catalogue.ts";
 import { app, documented, keyedRoutes, METHODS } from "../support/routes.ts";
 
@@ -88,7 +88,7 @@ describe(`the shared security cases over ${keyedRoutes.length} keyed routes`, ()
   it.each(keyedRoutes.filter(({ rule }) => !rule.bootstrap))(
     "$method $path refuses the bootstrap key, and says what it is for",
     async ({ method, path }) => {
-      const answer = await call(method, concrete(path), { key: bootstrapKey() });
+      const answer = await call(method, concrete(path), { key: adminApiKey() });
       expect(answer).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
       expect(answer.body.detail).toContain("ADMIN_API_KEY makes the first partner and one operator's key");
     },
