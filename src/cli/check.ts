@@ -16,6 +16,7 @@ const TSCONFIGS = [
   "test/unit/tsconfig.json",
   "test/e2e/tsconfig.json",
   "test/browser/tsconfig.json",
+  "test/interop/tsconfig.json",
 ];
 
 /** undefined = fine; `note` is shown either way. */

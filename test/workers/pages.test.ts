@@ -3,7 +3,7 @@ import { PROBLEMS, type ProblemCode, slugOf } from "../../src/domain/errors.ts";
 import { call } from "../support/api.ts";
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
-const PAGES = ["/", "/r", "/docs", "/problems", "/problems/card-in-use"];
+const PAGES = ["/", "/r", "/docs", "/docs/sip", "/problems", "/problems/card-in-use"];
 
 describe("pages", () => {
   it.each(PAGES)("%s answers HTML at once, under a strict policy", async (path) => {
@@ -62,6 +62,8 @@ describe("files", () => {
   it.each([
     ["/favicon.svg", /^image\/svg\+xml/],
     ["/robots.txt", /^text\/plain/],
+    ["/docs/sip/kamailio.cfg", /^text\/plain; charset=utf-8$/],
+    ["/docs/sip/turnserver.conf", /^text\/plain; charset=utf-8$/],
     ["/build/dialler.js", /javascript/],
     ["/build/landing.js", /javascript/],
     ["/build/dialler.css", /^text\/css/],
@@ -80,6 +82,9 @@ describe("files", () => {
     "/r/",
     "/r/x",
     "/docs.html",
+    "/docs/sip.html",
+    "/docs/sip/",
+    "/docs/sip/nothing.cfg",
     "/build/",
     "/build/nothing.js",
     "/build/%2e%2e/index.html",

@@ -11,9 +11,16 @@ import { problemIndexPage, problemPage } from "../pages/problem-page.tsx";
 import { problem } from "../problem.ts";
 
 /** Path → what kind of page it is; the asset server finds `/r` in `r.html`. */
-const STATIC_PAGES: Readonly<Record<string, PageKind>> = { "/": "page", "/r": "page", "/docs": "reference" };
+const STATIC_PAGES: Readonly<Record<string, PageKind>> = {
+  "/": "page",
+  "/r": "page",
+  "/docs": "reference",
+  "/docs/sip": "page",
+};
 /** Behind Cloudflare Access where it is used, whoever serves them. */
 const OPERATOR_PAGES = ["/console", "/console/*"];
+/** Configurations of SIP servers: shown, never run or saved as something else. */
+const SNIPPETS = "/docs/sip/*";
 const STATIC_FILES = ["/build/*", "/favicon.svg", "/robots.txt"];
 
 export function pageRoutes() {
@@ -21,6 +28,11 @@ export function pageRoutes() {
   for (const path of OPERATOR_PAGES) app.use(path, requireAccess);
   for (const [path, kind] of Object.entries(STATIC_PAGES)) app.get(path, (c) => fromAssets(c, kind));
   for (const path of STATIC_FILES) app.get(path, (c) => fromAssets(c, "page"));
+  app.get(SNIPPETS, async (c) => {
+    const answer = await fromAssets(c, "page");
+    if (answer.status === 200) answer.headers.set("Content-Type", "text/plain; charset=utf-8");
+    return answer;
+  });
 
   app.get("/problems", (c) => c.html(problemIndexPage(), 200, pageHeaders()));
   app.get("/problems/:slug", (c) => {
