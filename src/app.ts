@@ -4,6 +4,7 @@ import { boundedBody } from "./http/middleware/body.ts";
 import { anyOrigin } from "./http/middleware/cors.ts";
 import { notFound, onError } from "./http/middleware/errors.ts";
 import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
+import { auditRoutes } from "./http/routes/audit.ts";
 import { batchRoutes } from "./http/routes/batches.ts";
 import { brandRoutes } from "./http/routes/brands.ts";
 import { cardSearchRoutes } from "./http/routes/card-search.ts";
@@ -64,7 +65,7 @@ export function createApp() {
   ])
     app.route("/", routes());
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
-  for (const routes of [reportRoutes, reconciliationRoutes]) app.route("/", routes());
+  for (const routes of [reportRoutes, reconciliationRoutes, auditRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
 
   serveDocument(app);

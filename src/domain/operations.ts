@@ -97,6 +97,9 @@ export const OPERATIONS = {
   reportBatches: byKey("reports:read"),
   reconcileCards: byOperator("reports:read"),
 
+  listAudit: byKey("audit:read"),
+  verifyAudit: byKey("audit:read"),
+
   checkHealth: byAnyone,
   readKeySet: byAnyone,
   readPublicKey: byAnyone,

@@ -5,6 +5,7 @@ import { err, ok, type Result } from "../domain/result.ts";
 import { decideStanding, type StandingChange } from "../domain/standing.ts";
 import { findBatch, updateStanding, type BatchKey } from "../storage/batches.ts";
 import type { Database } from "../storage/database.ts";
+import type { Audited } from "./audit.ts";
 
 /**
  * Somebody who recalls the cards of a list one by one, in parallel, must not learn that the others were faster:
@@ -13,6 +14,10 @@ import type { Database } from "../storage/database.ts";
 const MAX_TRIES = 40;
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 250;
+
+const ACTS = { active: "batch.resume", paused: "batch.pause", recalled: "batch.recall" } as const;
+
+const detailsOf = ({ range }: StandingChange) => (range === null ? {} : { from: range[0], to: range[1] });
 
 type Deps = {
   readonly db: Database;
@@ -24,6 +29,7 @@ type Deps = {
 
 export async function changeStanding(
   { db, refreshTerms, startSweep, now }: Deps,
+  audited: Audited,
   key: BatchKey,
   change: StandingChange,
 ): Promise<Result<Batch, Refusal>> {
@@ -34,7 +40,10 @@ export async function changeStanding(
     if (!next.ok) return next;
     const isSame = next.value === found.standing;
     const recall = change.status === "recalled" ? { atMs: now() } : null;
-    if (!isSame && !(await updateStanding(db, found.batch, next.value, recall))) {
+    const { partner, number } = found.batch;
+    const act = { owner: partner, act: ACTS[change.status], object: `batch:${number}`, details: detailsOf(change) };
+    const write = () => audited(act, (entry) => updateStanding(db, { ...found, next: next.value, recall }, entry));
+    if (!isSame && !(await write())) {
       await scheduler.wait(Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * (tries + 1)));
       continue;
     }

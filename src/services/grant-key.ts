@@ -1,10 +1,13 @@
 /** Making an API key: who may grant what. The secret leaves here once, in the answer; only its hash is stored. */
 import { createApiKey } from "../auth/api-keys.ts";
+import { OPERATOR } from "../domain/audit.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { allowedScopes, type Scope } from "../domain/scopes.ts";
+import { toRfc3339 } from "../domain/time.ts";
 import { addApiKey, type ApiKey } from "../storage/api-keys.ts";
 import { unusableTrunks } from "../storage/trunks.ts";
+import type { Audited } from "./audit.ts";
 import type { Services } from "./services.ts";
 
 /**
@@ -29,8 +32,8 @@ export type KeyOrder = {
 
 export async function grantKey(
   { db, now }: Pick<Services, "db" | "now">,
-  granter: Granter,
-  order: KeyOrder,
+  audited: Audited,
+  { granter, order }: { readonly granter: Granter; readonly order: KeyOrder },
 ): Promise<Result<ApiKey & { readonly key: string }, Refusal>> {
   const createdAtMs = now();
   const refusal = orderRefusal(granter, order, createdAtMs);
@@ -42,7 +45,13 @@ export async function grantKey(
   }
   const { id, key, hash } = await createApiKey();
   const record: ApiKey = { id, createdAtMs, lastUsedAtMs: null, ...order };
-  const isAdded = await addApiKey(db, record, { hash, bootstrapHash: granter.bootstrapHash });
+  const { partner, ...granted } = order;
+  const expiresAt = order.expiresAtMs === null ? null : toRfc3339(order.expiresAtMs);
+  const details = { ...granted, expiresAtMs: undefined, expiresAt };
+  const isAdded = await audited(
+    { owner: partner ?? OPERATOR, act: "key.create", object: `key:${id}`, details },
+    (entry) => addApiKey(db, record, { hash, bootstrapHash: granter.bootstrapHash }, entry),
+  );
   return isAdded ? ok({ ...record, key }) : err(BOOTSTRAP_SPENT);
 }
 

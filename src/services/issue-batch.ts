@@ -1,9 +1,11 @@
 /** Issuing a batch: once per Idempotency-Key and owner, within the partner's limits, or not at all. */
 import { checkExpiryDay, checkOrder, fingerprintOf, type Batch, type BatchOrder } from "../domain/batch.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
+import { formatAmount } from "../domain/money.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { insertBatch, readIssueContext, readIssueLimits, type IssueKey, type IssueLimits } from "../storage/batches.ts";
 import type { Database } from "../storage/database.ts";
+import type { Audited } from "./audit.ts";
 
 export type IssueRequest = IssueKey & { readonly order: BatchOrder };
 /** A replayed batch is shown as it was when it was issued. */
@@ -13,6 +15,7 @@ type Deps = { readonly db: Database; readonly codeKeyId: string; readonly now: (
 
 export async function issueBatch(
   { db, codeKeyId, now }: Deps,
+  audited: Audited,
   { order, ...key }: IssueRequest,
 ): Promise<Result<Issued, Refusal>> {
   const sound = checkOrder(order);
@@ -29,7 +32,12 @@ export async function issueBatch(
   if (partner.status === "suspended")
     return err(refuse("partner_suspended", "A suspended partner issues nothing; make it active first."));
 
-  const batch = await insertBatch(db, { ...key, order, keyId: codeKeyId, atMs });
+  const { creditMicros, currency, ...told } = order;
+  const credit = { amount: formatAmount(creditMicros, currency), currency };
+  const details = { ...told, credit, idempotencyKey: key.idempotencyKey };
+  const batch = await audited({ owner: order.partner, act: "batch.issue", object: "batch:new", details }, (entry) =>
+    insertBatch(db, { ...key, order, keyId: codeKeyId, atMs }, entry),
+  );
   if (batch) return ok({ batch, isReplay: false });
   // Nothing was written: an equal request was faster, or a rule forbids it.
   const { existing } = await readIssueContext(db, key, order);

@@ -1,9 +1,11 @@
 /** Creating or replacing a trunk: secrets come in clear once, are sealed, and are kept when a replacement names none. */
 import { type Sealer, trunkSecretPlace } from "../auth/sealing.ts";
+import { OPERATOR } from "../domain/audit.ts";
 import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
 import type { TrunkDigest } from "../domain/profile.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { findTrunk, type GrantedTrunk, putTrunk, unknownPartners } from "../storage/trunks.ts";
+import type { Audited } from "./audit.ts";
 import type { Services } from "./services.ts";
 
 /** As ordered: `secret: null` keeps the stored one. */
@@ -16,6 +18,7 @@ export type SavedTrunk = { readonly outcome: "created" | "replaced"; readonly tr
 
 export async function saveTrunk(
   { db, sealer }: Pick<Services, "db" | "sealer">,
+  audited: Audited,
   order: TrunkOrder,
 ): Promise<Result<SavedTrunk, Refusal>> {
   const [unknown] = await unknownPartners(db, order.partners);
@@ -31,11 +34,19 @@ export async function saveTrunk(
     ice: order.ice && ice !== null ? { urls: order.ice.urls, sealedSecret: ice } : null,
   };
   const kept = { digest: order.digest.secret === null, ice: order.ice !== null && order.ice.secret === null };
-  const outcome = await putTrunk(db, trunk, kept);
+  const { id, partners } = trunk;
+  const details = { ...order, id: undefined, partners, digest: toldSecret(order.digest), ice: toldSecret(order.ice) };
+  const outcome = await audited({ owner: OPERATOR, act: "trunk.put", object: `trunk:${id}`, details }, (entry) =>
+    putTrunk(db, trunk, kept, entry),
+  );
   return outcome === "domain_taken"
     ? err(refuse("id_taken", "/domain: a domain belongs to exactly one trunk, and another one has it."))
     : ok({ outcome, trunk });
 }
+
+/** What the trail may tell of a secret: whether it was given anew. */
+const toldSecret = <T extends { readonly secret: string | null }>(part: T | null) =>
+  part && { ...part, secret: part.secret === null ? "kept" : "new" };
 
 type SealedSecrets = { readonly digest: string; readonly ice: string | null };
 

@@ -1,6 +1,7 @@
 /** The isolate's services, made once per environment: what routes call, and nothing of HTTP. */
 import { waitUntil } from "cloudflare:workers";
 import { type AccessGate, createAccessGate } from "../auth/access.ts";
+import { createAuditSeal } from "../auth/audit-seal.ts";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
 import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
@@ -12,6 +13,7 @@ import { createCatalogueKv } from "../storage/catalogue-kv.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
 import { findKeyRecord, noteKeyUse } from "../storage/api-keys.ts";
 import { readBrand, readTerms } from "../storage/terms.ts";
+import { type AuditTrail, createAuditTrail } from "./audit.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import { createCredentials, type Credentials } from "./credentials.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
@@ -19,6 +21,7 @@ import { createFailureBudget, type FailureBudget } from "./failure-budget.ts";
 
 export type Services = {
   readonly db: Database;
+  readonly audit: AuditTrail;
   readonly keys: KeyDirectory;
   /** null = Cloudflare Access is not used. */
   readonly access: AccessGate | null;
@@ -60,6 +63,7 @@ function createServices(env: Env, config: Config): Services {
     sealer,
     signing,
     pins: createPins(config.dataKeys),
+    audit: createAuditTrail({ db, seal: createAuditSeal(config.refreshKeys), now }),
     keys: createKeyDirectory({
       findKey: (id) => findKeyRecord(db, id),
       adminApiKey: config.adminApiKey,

@@ -1,7 +1,8 @@
 /** API keys in D1: hashes only. */
-import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
 import { type KeyRecord, USE_NOTED_EVERY_MS } from "../auth/key-directory.ts";
 import type { Scope } from "../domain/scopes.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { apiKeys, partners } from "./schema.ts";
 
@@ -76,13 +77,17 @@ export async function addApiKey(
   db: Database,
   key: ApiKey,
   { hash, bootstrapHash }: { readonly hash: string; readonly bootstrapHash: string | null },
+  entry: AuditEntry,
 ): Promise<boolean> {
-  const rows = await db.write("key", (q) =>
-    q
-      .insert(apiKeys)
-      .values({ ...key, hash, bootstrapHash, scopes: [...key.scopes], trunks: [...key.trunks] })
-      .onConflictDoNothing({ target: apiKeys.bootstrapHash })
-      .returning({ id: apiKeys.id }),
+  const [rows] = await db.write("key", (q) =>
+    q.batch([
+      q
+        .insert(apiKeys)
+        .values({ ...key, hash, bootstrapHash, scopes: [...key.scopes], trunks: [...key.trunks] })
+        .onConflictDoNothing({ target: apiKeys.bootstrapHash })
+        .returning({ id: apiKeys.id }),
+      auditRow(q, entry),
+    ]),
   );
   return rows.length > 0;
 }
@@ -99,19 +104,23 @@ export async function noteKeyUse(db: Database, id: string, atMs: number): Promis
   );
 }
 
-/** Revokes for good. Revoking again keeps the first time; "absent" when this owner has no such key. */
+/** Revokes for good. Revoking again changes nothing; "absent" when this owner has no such key. */
 export async function revokeApiKey(
   db: Database,
   partner: string | null,
-  id: string,
-  atMs: number,
+  { id, atMs }: { readonly id: string; readonly atMs: number },
+  entry: AuditEntry,
 ): Promise<"revoked" | "absent"> {
-  const rows = await db.write("key", (q) =>
-    q
-      .update(apiKeys)
-      .set({ revokedAtMs: sql`coalesce(${apiKeys.revokedAtMs}, ${atMs})` })
-      .where(and(eq(apiKeys.id, id), ownedBy(partner)))
-      .returning({ id: apiKeys.id }),
+  const own = and(eq(apiKeys.id, id), ownedBy(partner));
+  const [rows] = await db.write("key", (q) =>
+    q.batch([
+      q.select({ id: apiKeys.id }).from(apiKeys).where(own),
+      q
+        .update(apiKeys)
+        .set({ revokedAtMs: atMs })
+        .where(and(own, isNull(apiKeys.revokedAtMs))),
+      auditRow(q, entry),
+    ]),
   );
   return rows.length === 0 ? "absent" : "revoked";
 }

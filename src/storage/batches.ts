@@ -9,6 +9,7 @@ import { MAX_NUMBERS } from "../domain/code/seal.ts";
 import { recallSpans } from "../domain/standing.ts";
 import type { SweepProgress } from "../domain/sweep.ts";
 import type { BatchTerms, Standing } from "../domain/terms.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { batches, brands, partners, profiles, sweeps } from "./schema.ts";
 import { ofBatch, SWEEP_AGAIN, sweepRows } from "./sweeps.ts";
@@ -96,6 +97,7 @@ function limitsOf({ quantity, creditMicros, mode, format }: BatchOrder) {
 export async function insertBatch(
   db: Database,
   { owner, idempotencyKey, order, keyId, atMs }: Issue,
+  entry: AuditEntry,
 ): Promise<Batch | undefined> {
   const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order);
   const { expiry, bonus, profile, quantity, format } = order;
@@ -111,7 +113,12 @@ export async function insertBatch(
       JOIN partner_limits AS l ON l.partner = p.id AND l.currency = ${order.currency}
     WHERE p.id = ${order.partner} AND p.status = 'active' AND ${faceValue} AND ${fits} AND ${odds} AND ${numbers}
       AND (${profile} IS NULL OR EXISTS (SELECT 1 FROM profiles AS f WHERE f.partner = p.id AND f.id = ${profile}))`;
-  const [row] = await db.write("issue", (q) => q.insert(batches).select(values).onConflictDoNothing().returning());
+  // Its number is known to the database only.
+  const object = sql`'batch:' || (SELECT i.number FROM batches AS i
+    WHERE i.owner = ${owner} AND i.idempotency_key = ${idempotencyKey})`;
+  const [[row]] = await db.write("issue", (q) =>
+    q.batch([q.insert(batches).select(values).onConflictDoNothing().returning(), auditRow(q, { ...entry, object })]),
+  );
   return row && batchOf(row);
 }
 
@@ -154,15 +161,21 @@ export async function findBatch(
   return row && { batch: batchOf(row.batch, row.sweep), standing: standingOf(row.batch) };
 }
 
+type StandingWrite = {
+  readonly batch: BatchTerms;
+  readonly next: Standing;
+  /** null = no card is recalled by it. */
+  readonly recall: { readonly atMs: number } | null;
+};
+
 /**
  * Writes the next standing if the version is still the one it was decided on; false when it is not.
- * A recall begins its sweep in the same transaction: whatever the number of cards, two rows are written.
+ * A recall begins its sweep in the same transaction: whatever the number of cards, two rows are written, and the one of the trail.
  */
 export async function updateStanding(
   db: Database,
-  { number, quantity }: BatchTerms,
-  next: Standing,
-  recall: { readonly atMs: number } | null,
+  { batch: { number, quantity }, next, recall }: StandingWrite,
+  entry: AuditEntry,
 ): Promise<boolean> {
   const spans = recallSpans(next, quantity);
   const [written] = await db.write("standing", (q) =>
@@ -177,6 +190,7 @@ export async function updateStanding(
         })
         .where(and(eq(batches.number, number), eq(batches.standingVersion, next.version - 1)))
         .returning({ number: batches.number }),
+      auditRow(q, entry),
       ...(recall
         ? [
             q

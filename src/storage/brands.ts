@@ -4,6 +4,7 @@
  */
 import { and, asc, desc, eq, gt, lt, sql, type SQL } from "drizzle-orm";
 import type { Brand, BrandDocument, BrandLogo } from "../domain/branding.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { brands, brandVersions, partners } from "./schema.ts";
 
@@ -39,15 +40,19 @@ export const listDrafts = (
 export async function createDraft(
   db: Database,
   { brand, partner, draft }: { readonly brand: string; readonly partner: string; readonly draft: BrandDocument },
+  entry: AuditEntry,
 ): Promise<BrandDraft | undefined> {
-  const [row] = await db.write("brand", (q) =>
-    q
-      .insert(brands)
-      .select(
-        sql`SELECT ${brand}, ${partners.id}, ${JSON.stringify(draft)}, 0 FROM ${partners} WHERE ${partners.id} = ${partner}`,
-      )
-      .onConflictDoNothing()
-      .returning(),
+  const [[row]] = await db.write("brand", (q) =>
+    q.batch([
+      q
+        .insert(brands)
+        .select(
+          sql`SELECT ${brand}, ${partners.id}, ${JSON.stringify(draft)}, 0 FROM ${partners} WHERE ${partners.id} = ${partner}`,
+        )
+        .onConflictDoNothing()
+        .returning(),
+      auditRow(q, entry),
+    ]),
   );
   return row;
 }
@@ -57,14 +62,35 @@ export const replaceDraft = (
   db: Database,
   key: BrandKey,
   draft: Omit<BrandDocument, "logo">,
+  entry: AuditEntry,
 ): Promise<BrandDraft | undefined> =>
-  updateDraft(db, key, sql`json_set(${JSON.stringify(draft)}, '$.logo', json(${brands.draft} -> '$.logo'))`);
+  updateDraft(db, key, sql`json_set(${JSON.stringify(draft)}, '$.logo', json(${brands.draft} -> '$.logo'))`, entry);
 
-export const setDraftLogo = (db: Database, key: BrandKey, logo: BrandLogo | null): Promise<BrandDraft | undefined> =>
-  updateDraft(db, key, sql`json_set(${brands.draft}, '$.logo', json(${JSON.stringify(logo)}))`);
+export const setDraftLogo = (
+  db: Database,
+  key: BrandKey,
+  logo: BrandLogo | null,
+  entry: AuditEntry,
+): Promise<BrandDraft | undefined> =>
+  updateDraft(db, key, sql`json_set(${brands.draft}, '$.logo', json(${JSON.stringify(logo)}))`, entry);
 
-async function updateDraft(db: Database, key: BrandKey, draft: SQL): Promise<BrandDraft | undefined> {
-  const [row] = await db.write("brand", (q) => q.update(brands).set({ draft }).where(owned(key)).returning());
+/** A draft that is the same already is left alone, so that a request sent again leaves no second trace. */
+async function updateDraft(
+  db: Database,
+  key: BrandKey,
+  draft: SQL,
+  entry: AuditEntry,
+): Promise<BrandDraft | undefined> {
+  const [, , [row]] = await db.write("brand", (q) =>
+    q.batch([
+      q
+        .update(brands)
+        .set({ draft })
+        .where(and(owned(key), sql`${brands.draft} IS NOT ${draft}`)),
+      auditRow(q, entry),
+      q.select().from(brands).where(owned(key)),
+    ]),
+  );
   return row;
 }
 
@@ -74,10 +100,16 @@ type Publication = { readonly by: string; readonly atMs: number };
  * Makes the draft the next version, and answers which version is out. A draft that is out already makes none,
  * so publishing is safe to repeat and to race; undefined when there is no such brand in the scope.
  */
-export const publishDraft = (db: Database, key: BrandKey, by: Publication): Promise<number | undefined> =>
+export const publishDraft = (
+  db: Database,
+  key: BrandKey,
+  by: Publication,
+  entry: AuditEntry,
+): Promise<number | undefined> =>
   publish(
     db,
     key,
+    entry,
     sql`SELECT ${brands.id}, ${nextVersion}, ${brands.draft}, ${by.atMs}, ${by.by} FROM ${brands}
       WHERE ${owned(key)} AND NOT EXISTS (SELECT 1 FROM ${brandVersions} AS v
         WHERE v.brand = ${brands.id} AND v.version = ${brands.publishedVersion} AND v.document = ${brands.draft})`,
@@ -88,6 +120,7 @@ export async function publishAgain(
   db: Database,
   key: BrandKey,
   { version, by, atMs }: Publication & { readonly version: number },
+  entry: AuditEntry,
 ): Promise<number | undefined> {
   const old = await findVersion(db, key, version);
   if (!old) return undefined;
@@ -95,6 +128,7 @@ export async function publishAgain(
   return publish(
     db,
     key,
+    entry,
     sql`SELECT ${brands.id}, ${nextVersion}, ${document}, ${atMs}, ${by} FROM ${brands} WHERE ${owned(key)}`,
   );
 }
@@ -103,10 +137,14 @@ const nextVersion = sql`(SELECT coalesce(max(v.version), 0) + 1 FROM ${brandVers
 const newestVersion = sql`(SELECT coalesce(max(v.version), 0) FROM ${brandVersions} AS v WHERE v.brand = ${brands.id})`;
 
 /** One transaction: a version is never out without its row, and no number is given twice. */
-async function publish(db: Database, key: BrandKey, version: SQL): Promise<number | undefined> {
-  const [, [row]] = await db.write("publish", (q) =>
+async function publish(db: Database, key: BrandKey, entry: AuditEntry, version: SQL): Promise<number | undefined> {
+  // Which version it became is known to the database only.
+  const details = sql`json_set(${entry.details}, '$.version',
+    (SELECT max(v.version) FROM ${brandVersions} AS v WHERE v.brand = ${key.brand}))`;
+  const [, , [row]] = await db.write("publish", (q) =>
     q.batch([
       q.insert(brandVersions).select(version),
+      auditRow(q, { ...entry, details }),
       q
         .update(brands)
         .set({ publishedVersion: newestVersion })

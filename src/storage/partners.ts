@@ -1,6 +1,7 @@
 /** Partners and their limits in D1. */
 import { asc, between, eq, gt, sql, type SQL } from "drizzle-orm";
 import type { Partner, PartnerLimit } from "../domain/partner.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { partnerLimits, partners } from "./schema.ts";
 
@@ -63,6 +64,7 @@ export async function addFirstPartner(
   db: Database,
   { limits, ...row }: Partner,
   createdAtMs: number,
+  entry: AuditEntry,
 ): Promise<boolean> {
   const [added] = await db.write("first partner", (q) =>
     q.batch([
@@ -72,7 +74,8 @@ export async function addFirstPartner(
           sql`SELECT ${row.id}, ${row.name}, ${row.status}, ${row.timeZone}, ${createdAtMs} WHERE NOT EXISTS (SELECT 1 FROM ${partners})`,
         )
         .returning({ id: partners.id }),
-      // Only together with the row before it.
+      auditRow(q, entry),
+      // Only together with the rows before it: the trail's is written only with the partner's.
       q.insert(partnerLimits).select(sql`${limitRows(row.id, limits)} AND changes() = 1`),
     ]),
   );
@@ -84,6 +87,7 @@ export async function putPartner(
   db: Database,
   { limits, ...row }: Partner,
   createdAtMs: number,
+  entry: AuditEntry,
 ): Promise<"created" | "replaced"> {
   const { id, ...fields } = row;
   const [found] = await db.write("partner", (q) =>
@@ -93,6 +97,7 @@ export async function putPartner(
         .insert(partners)
         .values({ ...row, createdAtMs })
         .onConflictDoUpdate({ target: partners.id, set: fields }),
+      auditRow(q, entry, "new_content"),
       q.delete(partnerLimits).where(eq(partnerLimits.partner, id)),
       q.insert(partnerLimits).select(limitRows(id, limits)),
     ]),

@@ -1,6 +1,7 @@
 /** Profiles in D1: one document per partner and id. */
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { Profile } from "../domain/profile.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { profiles } from "./schema.ts";
 
@@ -37,6 +38,7 @@ export async function listProfiles(
 export async function putProfile(
   db: Database,
   { partner, id, trunk, ...document }: Profile,
+  entry: AuditEntry,
 ): Promise<"created" | "replaced" | "trunk_not_granted"> {
   const [found, written] = await db.write("profile", (q) =>
     q.batch([
@@ -55,6 +57,7 @@ export async function putProfile(
           set: { trunk: sql`excluded.trunk`, document: sql`excluded.document` },
         })
         .returning({ id: profiles.id }),
+      auditRow(q, entry, "new_content"),
     ]),
   );
   if (written.length === 0) return "trunk_not_granted";

@@ -234,3 +234,43 @@ export const projectionProgress = sqliteTable("projection_progress", {
   /** When the last one arrived. */
   projectedAtMs: integer("projected_at_ms").notNull(),
 });
+
+/**
+ * Who did what. Written in the batch of the act, in the chain of its owner (a partner, or `operator`), and chained
+ * moments later: `previous_hash` and `hash` are null in between, and are written once.
+ */
+export const audit = sqliteTable(
+  "audit",
+  {
+    owner: text().notNull(),
+    seq: integer().notNull(),
+    /** The same however often it arrives: an act of a card comes through a queue. */
+    id: text().notNull().unique(),
+    atMs: integer("at_ms").notNull(),
+    actor: text().notNull(),
+    actorOwner: text("actor_owner").notNull(),
+    act: text().notNull(),
+    object: text().notNull(),
+    details: text().notNull(),
+    reason: text(),
+    requestId: text("request_id").notNull(),
+    seal: text().notNull(),
+    previousHash: text("previous_hash"),
+    hash: text(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.owner, table.seq] }),
+    index("audit_object").on(table.owner, table.object, table.seq),
+    index("audit_time").on(table.atMs, table.owner, table.seq),
+    index("audit_unchained")
+      .on(table.owner, table.seq)
+      .where(sql`${table.hash} is null`),
+  ],
+);
+
+/** The end of each chain, so that a chain cut short is found. */
+export const auditHeads = sqliteTable("audit_heads", {
+  owner: text().primaryKey(),
+  seq: integer().notNull(),
+  hash: text().notNull(),
+});

@@ -1,6 +1,7 @@
 /** Trunks and their grants in D1. Secrets pass through as ciphertext only. */
 import { asc, between, eq, gt, sql } from "drizzle-orm";
 import type { Trunk } from "../domain/profile.ts";
+import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { partners, trunkPartners, trunks } from "./schema.ts";
 
@@ -87,6 +88,7 @@ export async function putTrunk(
   db: Database,
   { partners: granted, ...trunk }: GrantedTrunk,
   kept: KeptSecrets,
+  entry: AuditEntry,
 ): Promise<"created" | "replaced" | "domain_taken"> {
   const { digest, ice, ...common } = trunk;
   const { id, ...fields } = {
@@ -110,6 +112,8 @@ export async function putTrunk(
             target: trunks.id,
             set: { ...fields, ...(!kept.digest && digestSecret), ...(!kept.ice && iceSecret) },
           }),
+        // A secret that is set anew is news, whatever else is the same.
+        auditRow(q, entry, kept.digest && (kept.ice || ice === null) ? "new_content" : "changed"),
         q.delete(trunkPartners).where(eq(trunkPartners.trunk, id)),
         q.insert(trunkPartners).select(sql`SELECT ${id}, value FROM json_each(${JSON.stringify(granted)}) WHERE true`),
       ]);

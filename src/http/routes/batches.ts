@@ -8,6 +8,7 @@ import { MAX_BATCH_NUMBER, MAX_CARD_NUMBER } from "../../domain/serial.ts";
 import { changeStanding } from "../../services/change-standing.ts";
 import { issueBatch } from "../../services/issue-batch.ts";
 import { countBatches, findBatch, listBatches, type BatchFilter } from "../../storage/batches.ts";
+import { audited } from "../audited.ts";
 import { createRouter, type AppEnv, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf, totalSchema } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -106,10 +107,11 @@ export function batchRoutes() {
     if (!partner.ok) return problem(c, partner.error);
     const [codeKey] = config.codeKeys;
     if (!codeKey) throw new Error("no code key is configured");
-    const issued = await issueBatch(
-      { db: services.db, codeKeyId: codeKey.id, now: services.now },
-      { owner: ownerOf(caller), idempotencyKey: idempotencyKey.value, order: orderOf(input, partner.value) },
-    );
+    const issued = await issueBatch({ db: services.db, codeKeyId: codeKey.id, now: services.now }, audited(c), {
+      owner: ownerOf(caller),
+      idempotencyKey: idempotencyKey.value,
+      order: orderOf(input, partner.value),
+    });
     if (!issued.ok) return problem(c, issued.error);
     if (issued.value.isReplay) c.header("Idempotency-Replayed", "true");
     return c.json(batchWire(issued.value.batch, caller.partner === null), 201);
@@ -161,6 +163,7 @@ export function batchRoutes() {
         startSweep: (batch) => services.later(services.jobs.sweep(batch)),
         now: services.now,
       },
+      audited(c),
       { number, scope: caller.partner },
       { status, range: from === undefined || to === undefined ? null : [from, to] },
     );

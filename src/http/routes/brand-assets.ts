@@ -1,9 +1,11 @@
 /** Logos: uploaded by the partner, cleaned, stored under the hash of their content, and served to anybody for ever. */
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Act } from "../../domain/audit.ts";
 import { invalidField, refuse } from "../../domain/errors.ts";
 import { cleanImage, IMAGE_TYPES, MAX_IMAGE_BYTES, type ImageExtension } from "../../domain/image.ts";
 import { findAsset, putAsset } from "../../storage/assets.ts";
-import { findDraft, setDraftLogo } from "../../storage/brands.ts";
+import { type BrandDraft, findDraft, setDraftLogo } from "../../storage/brands.ts";
+import { audited } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { matchesEtag } from "../etag.ts";
 import { readBytes } from "../middleware/body.ts";
@@ -72,14 +74,17 @@ export function assetRoutes() {
   app.openapi(upload, async (c) => {
     const { caller, config, services } = c.var;
     const key = { brand: c.req.valid("param").brand, scope: caller.partner };
-    if (!(await findDraft(services.db, key))) return problem(c, refuse("not_found"));
+    const found = await findDraft(services.db, key);
+    if (!found) return problem(c, refuse("not_found"));
     const bytes = await readBytes(c, MAX_IMAGE_BYTES);
     if (!bytes.ok) return problem(c, bytes.error);
     const logo = cleanImage(bytes.value);
     if (!logo.ok) return problem(c, invalidField("", logo.error));
     const { width, height } = logo.value;
     const asset = await putAsset(c.env.BRANDING, logo.value);
-    const draft = await setDraftLogo(services.db, key, { asset, width, height });
+    const draft = await audited(c)(logoAct(found, asset), (entry) =>
+      setDraftLogo(services.db, key, { asset, width, height }, entry),
+    );
     return draft
       ? c.json({ asset, url: assetUrl(config, asset), width, height }, 200)
       : problem(c, refuse("not_found"));
@@ -88,7 +93,9 @@ export function assetRoutes() {
   app.openapi(remove, async (c) => {
     const { caller, services } = c.var;
     const key = { brand: c.req.valid("param").brand, scope: caller.partner };
-    const draft = await setDraftLogo(services.db, key, null);
+    const found = await findDraft(services.db, key);
+    const draft =
+      found && (await audited(c)(logoAct(found, null), (entry) => setDraftLogo(services.db, key, null, entry)));
     return draft ? c.body(null, 204) : problem(c, refuse("not_found"));
   });
 
@@ -110,3 +117,10 @@ export function assetRoutes() {
 
   return app;
 }
+
+const logoAct = ({ id, partner }: BrandDraft, asset: string | null): Act => ({
+  owner: partner,
+  act: "brand.logo",
+  object: `brand:${id}`,
+  details: { asset },
+});

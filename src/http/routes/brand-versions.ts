@@ -10,6 +10,7 @@ import {
   publishDraft,
   type BrandVersion,
 } from "../../storage/brands.ts";
+import { audited } from "../audited.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { etagOf, matchesEtag } from "../etag.ts";
@@ -87,7 +88,14 @@ export function brandVersionRoutes() {
   app.openapi(publish, async (c) => {
     const { caller, services } = c.var;
     const key = { brand: c.req.valid("param").brand, scope: caller.partner };
-    const version = await publishDraft(services.db, key, { by: publisherOf(caller), atMs: services.now() });
+    const brand = await findDraft(services.db, key);
+    const by = { by: publisherOf(caller), atMs: services.now() };
+    const version =
+      brand &&
+      (await audited(c)(
+        { owner: brand.partner, act: "brand.publish", object: `brand:${brand.id}`, details: {} },
+        (entry) => publishDraft(services.db, key, by, entry),
+      ));
     if (version === undefined) return problem(c, refuse("not_found"));
     await services.catalogue.refreshBrand(key.brand);
     return c.json({ version }, 200);
@@ -98,7 +106,13 @@ export function brandVersionRoutes() {
     const key = { brand: c.req.valid("param").brand, scope: caller.partner };
     const wanted = c.req.valid("json").version;
     const publication = { version: wanted, by: publisherOf(caller), atMs: services.now() };
-    const version = await publishAgain(services.db, key, publication);
+    const brand = await findDraft(services.db, key);
+    const version =
+      brand &&
+      (await audited(c)(
+        { owner: brand.partner, act: "brand.rollback", object: `brand:${brand.id}`, details: { to: wanted } },
+        (entry) => publishAgain(services.db, key, publication, entry),
+      ));
     if (version === undefined) return problem(c, refuse("not_found", "No such version of such a brand."));
     await services.catalogue.refreshBrand(key.brand);
     return c.json({ version }, 200);

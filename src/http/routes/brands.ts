@@ -25,6 +25,7 @@ import {
   type BrandKey,
 } from "../../storage/brands.ts";
 import type { Config } from "../../config.ts";
+import { audited } from "../audited.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -158,14 +159,18 @@ export function brandRoutes() {
     const acting = caller.partner === null && named === undefined ? null : actingPartner(caller, named);
     if (acting && !acting.ok) return problem(c, acting.error);
     const key: BrandKey = { brand, scope: acting ? acting.value : null };
-    const replaced = await replaceDraft(services.db, key, document);
-    if (replaced) return c.json(draftWire(config, caller, replaced), 200);
-    if (key.scope === null)
+    const owner = key.scope ?? (await findDraft(services.db, key))?.partner;
+    if (owner === undefined)
       return problem(c, invalidField("/partner", "An operator's key names the partner of a new brand."));
-    const created = await createDraft(services.db, { brand, partner: key.scope, draft: { ...document, logo: null } });
+    const act = { owner, act: "brand.put", object: `brand:${brand}`, details: document } as const;
+    const replace = () => audited(c)(act, (entry) => replaceDraft(services.db, key, document, entry));
+    const replaced = await replace();
+    if (replaced) return c.json(draftWire(config, caller, replaced), 200);
+    const draft = { ...document, logo: null };
+    const created = await audited(c)(act, (entry) => createDraft(services.db, { brand, partner: owner, draft }, entry));
     if (created) return c.json(draftWire(config, caller, created), 201);
     // Lost to another request for the same id: this partner's own (then it is replaced now), or another partner's.
-    const raced = await replaceDraft(services.db, key, document);
+    const raced = await replace();
     if (raced) return c.json(draftWire(config, caller, raced), 200);
     const isTaken = (await findDraft(services.db, { brand, scope: null })) !== undefined;
     return problem(c, isTaken ? refuse("id_taken") : invalidField("/partner", "No such partner."));

@@ -8,6 +8,7 @@ import { MAX_CARD_NUMBER } from "../../domain/serial.ts";
 import { MAX_SHEET_ROWS, streamSheet } from "../../services/export-codes.ts";
 import { findBatch } from "../../storage/batches.ts";
 import { readTouchedCards } from "../../storage/touched-cards.ts";
+import { recordAct } from "../audited.ts";
 import { createRouter, type Caller } from "../context.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
@@ -87,6 +88,13 @@ export function codeRoutes() {
         writer: SHEET_WRITERS[format],
       },
     );
+    await recordAct(c, {
+      owner: batch.partner,
+      act: "batch.export",
+      object: `batch:${batch.number}`,
+      details: { from, to, format, includeTouched: withTouched.value },
+      reason: asked.reason ?? null,
+    });
     // The name is made of numbers: a label is anybody's text.
     const name = `batch-${String(batch.number).padStart(6, "0")}-cards-${from}-${to}.${format}`;
     return c.body(stream, 200, {

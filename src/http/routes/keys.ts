@@ -1,12 +1,14 @@
 /** API keys: the operator's own, and a partner's. Lists never show what opens anything. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { OPERATOR } from "../../domain/audit.ts";
 import { refuse } from "../../domain/errors.ts";
 import { PRESETS, type Preset, SCOPES } from "../../domain/scopes.ts";
 import { parseRfc3339, toRfc3339 } from "../../domain/time.ts";
 import { grantKey } from "../../services/grant-key.ts";
 import { type ApiKey, listApiKeys, revokeApiKey } from "../../storage/api-keys.ts";
 import { partnerExists } from "../../storage/partners.ts";
+import { audited } from "../audited.ts";
 import { type AppEnv, createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -173,17 +175,23 @@ const pageOfKeys = (
   });
 
 const grant = (c: Context<AppEnv>, partner: string | null, input: z.infer<typeof keyInput>) =>
-  grantKey(c.var.services, c.var.caller, {
-    partner,
-    name: input.name,
-    scopes: input.preset ? PRESETS[input.preset] : (input.scopes ?? []),
-    trunks: input.trunks ?? [],
-    expiresAtMs: input.expiresAt === undefined ? null : (parseRfc3339(input.expiresAt) ?? null),
+  grantKey(c.var.services, audited(c), {
+    granter: c.var.caller,
+    order: {
+      partner,
+      name: input.name,
+      scopes: input.preset ? PRESETS[input.preset] : (input.scopes ?? []),
+      trunks: input.trunks ?? [],
+      expiresAtMs: input.expiresAt === undefined ? null : (parseRfc3339(input.expiresAt) ?? null),
+    },
   });
 
 async function revoke(c: Context<AppEnv>, partner: string | null, id: string) {
   const { services } = c.var;
-  const outcome = await revokeApiKey(services.db, partner, id, services.now());
+  const outcome = await audited(c)(
+    { owner: partner ?? OPERATOR, act: "key.revoke", object: `key:${id}`, details: {} },
+    async (entry) => revokeApiKey(services.db, partner, { id, atMs: services.now() }, entry),
+  );
   if (outcome === "absent") return problem(c, refuse("not_found"));
   services.keys.forget(id);
   return c.body(null, 204);

@@ -5,6 +5,7 @@ import { formatAmount } from "../../domain/money.ts";
 import { PARTNER_STATUSES, type Partner } from "../../domain/partner.ts";
 import { isTimeZone } from "../../domain/time.ts";
 import { addFirstPartner, findPartner, listPartners, putPartner } from "../../storage/partners.ts";
+import { audited } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -112,12 +113,14 @@ export function partnerRoutes() {
 
   app.openapi(put, async (c) => {
     const { caller, services } = c.var;
-    const partner = fromWire(c.req.valid("param").partner, c.req.valid("json"));
+    const { id, ...details } = toWire(fromWire(c.req.valid("param").partner, c.req.valid("json")));
+    const partner = fromWire(id, details);
+    const act = { owner: id, act: "partner.put", object: `partner:${id}`, details } as const;
     if (caller.bootstrapHash !== null) {
-      const isFirst = await addFirstPartner(services.db, partner, services.now());
+      const isFirst = await audited(c)(act, (entry) => addFirstPartner(services.db, partner, services.now(), entry));
       return isFirst ? c.json(toWire(partner), 201) : problem(c, NOT_FIRST_PARTNER);
     }
-    const outcome = await putPartner(services.db, partner, services.now());
+    const outcome = await audited(c)(act, (entry) => putPartner(services.db, partner, services.now(), entry));
     // Suspending counts at once here; elsewhere when the kept key records end.
     services.keys.forgetPartner(partner.id);
     return outcome === "created" ? c.json(toWire(partner), 201) : c.json(toWire(partner), 200);

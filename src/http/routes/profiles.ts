@@ -4,6 +4,7 @@ import { invalidField, refuse } from "../../domain/errors.ts";
 import type { Profile } from "../../domain/profile.ts";
 import { partnerExists } from "../../storage/partners.ts";
 import { findProfile, listProfiles, putProfile } from "../../storage/profiles.ts";
+import { audited } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -149,7 +150,10 @@ export function profileRoutes() {
     if (!acting.ok) return problem(c, acting.error);
     if (!(await partnerExists(db, acting.value))) return problem(c, refuse("not_found"));
     const profile = fromWire(acting.value, c.req.valid("param").profile, c.req.valid("json"));
-    const outcome = await putProfile(db, profile);
+    const { id, partner: owner, ...details } = toWire(profile);
+    const outcome = await audited(c)({ owner, act: "profile.put", object: `profile:${id}`, details }, async (entry) =>
+      putProfile(db, profile, entry),
+    );
     // An unknown trunk and one that is not granted are the same to the partner.
     if (outcome === "trunk_not_granted")
       return problem(c, invalidField("/trunk", "Not a trunk that this partner may use."));

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { refuse } from "../../domain/errors.ts";
 import { saveTrunk, type TrunkOrder } from "../../services/save-trunk.ts";
 import { findTrunk, type GrantedTrunk, listTrunks } from "../../storage/trunks.ts";
+import { audited } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -112,7 +113,11 @@ export function trunkRoutes() {
   });
 
   app.openapi(put, async (c) => {
-    const saved = await saveTrunk(c.var.services, fromWire(c.req.valid("param").trunk, c.req.valid("json")));
+    const saved = await saveTrunk(
+      c.var.services,
+      audited(c),
+      fromWire(c.req.valid("param").trunk, c.req.valid("json")),
+    );
     if (!saved.ok) return problem(c, saved.error);
     const { outcome, trunk } = saved.value;
     return outcome === "created" ? c.json(toWire(trunk), 201) : c.json(toWire(trunk), 200);

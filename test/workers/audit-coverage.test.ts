@@ -1,0 +1,177 @@
+/**
+ * Every operation of the document that changes something for a key: it leaves exactly one row when it is done, none when
+ * it is sent again or refused, or it is named here with the reason why it leaves none. A new route fails until it is told of.
+ */
+import { beforeAll, describe, expect, it } from "vitest";
+import { createApp } from "../../src/app.ts";
+import { operatorKey, call, fresh } from "../support/api.ts";
+import { audit, rowsOf } from "../support/audit.ts";
+import { createTenant, issue, order, type Tenant } from "../support/batches.ts";
+import { createKey, partnerBody, profileBody, trunkBody } from "../support/catalogue.ts";
+import { JPEG, PNG } from "../support/images.ts";
+
+type Sent = {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly raw?: Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+type Recipe = {
+  /** Makes what is needed, and answers the request. */
+  readonly send: () => Promise<Sent>;
+  readonly act: string;
+  /** Sent again, it is an act of its own: it has no identity to repeat. */
+  readonly anew?: true;
+};
+
+/** What leaves no row, and why. */
+const UNAUDITED: Readonly<Record<string, string>> = {
+  placeHold: "money traffic of switches: the card's postings are its journal",
+  extendHold: "money traffic of switches: the card's postings are its journal",
+  commitHold: "money traffic of switches: the card's postings are its journal",
+  debitCard: "money traffic of switches: the card's postings are its journal",
+  releaseHold: "kept in the card's own journal",
+  actOnCard: "kept in the card's own journal",
+  replaceCard: "kept in the card's own journal",
+  creditCard: "the card's postings are its journal",
+  reverseCredit: "the card's postings are its journal",
+  reverseDebit: "the card's postings are its journal",
+  reconcileCards: "reads and compares, changes nothing",
+  verifyAudit: "reads and compares, changes nothing",
+};
+
+let acme: Tenant;
+let batch: number;
+beforeAll(async () => {
+  acme = await createTenant();
+  batch = (await issue(acme.key, order(acme))).body.number;
+});
+
+const brandBody = () => ({ name: fresh("Look ") });
+const withBatch = async () => (await issue(acme.key, order(acme))).body.number;
+
+const RECIPES: Readonly<Record<string, Recipe>> = {
+  putPartner: { act: "partner.put", send: async () => ({ path: `/v1/partners/${fresh("new")}`, body: partnerBody() }) },
+  createOperatorKey: {
+    act: "key.create",
+    anew: true,
+    send: async () => ({ path: "/v1/keys", body: { name: "a", scopes: ["cards:read"] } }),
+  },
+  createPartnerKey: {
+    act: "key.create",
+    anew: true,
+    send: async () => ({ path: `/v1/partners/${acme.partner}/keys`, body: { name: "a", preset: "support" } }),
+  },
+  revokeOperatorKey: {
+    act: "key.revoke",
+    send: async () => ({ path: `/v1/keys/${(await createKey(null, ["cards:read"])).id}` }),
+  },
+  revokePartnerKey: {
+    act: "key.revoke",
+    send: async () => ({
+      path: `/v1/partners/${acme.partner}/keys/${(await createKey(acme.partner, ["cards:read"])).id}`,
+    }),
+  },
+  putTrunk: {
+    act: "trunk.put",
+    send: async () => {
+      const id = fresh("audited");
+      const body = { ...trunkBody(`${id}.example`), name: "Before" };
+      await call("PUT", `/v1/trunks/${id}`, { key: operatorKey(), body });
+      // Without secrets: those given anew are an act each time.
+      return {
+        path: `/v1/trunks/${id}`,
+        body: { ...body, name: "After", digest: { mac: "sha256" }, ice: { urls: ["turn:turn.example"] } },
+      };
+    },
+  },
+  putProfile: {
+    act: "profile.put",
+    send: async () => ({ path: `/v1/profiles/${fresh("p")}?partner=${acme.partner}`, body: profileBody(acme.trunk) }),
+  },
+  putBrand: {
+    act: "brand.put",
+    send: async () => ({ path: `/v1/brands/${fresh("look")}?partner=${acme.partner}`, body: brandBody() }),
+  },
+  uploadBrandLogo: {
+    act: "brand.logo",
+    send: async () => ({ path: `/v1/brands/${acme.brand}/assets/logo`, raw: PNG }),
+  },
+  removeBrandLogo: {
+    act: "brand.logo",
+    send: async () => {
+      const path = `/v1/brands/${acme.brand}/assets/logo`;
+      await call("PUT", path, { key: operatorKey(), raw: JPEG });
+      return { path };
+    },
+  },
+  publishBrand: {
+    act: "brand.publish",
+    send: async () => {
+      await call("PUT", `/v1/brands/${acme.brand}`, { key: operatorKey(), body: brandBody() });
+      return { path: `/v1/brands/${acme.brand}/publish` };
+    },
+  },
+  rollBackBrand: {
+    act: "brand.rollback",
+    anew: true,
+    send: async () => {
+      await call("POST", `/v1/brands/${acme.brand}/publish`, { key: operatorKey() });
+      return { path: `/v1/brands/${acme.brand}/rollback`, body: { version: 1 } };
+    },
+  },
+  issueBatch: {
+    act: "batch.issue",
+    send: async () => ({
+      path: "/v1/batches",
+      body: { ...order(acme), partner: acme.partner },
+      headers: { "Idempotency-Key": fresh("audited") },
+    }),
+  },
+  changeBatch: {
+    act: "batch.pause",
+    send: async () => ({ path: `/v1/batches/${await withBatch()}`, body: { status: "paused" } }),
+  },
+  exportCodes: { act: "batch.export", anew: true, send: async () => ({ path: `/v1/batches/${batch}/codes?to=2` }) },
+};
+
+type Operation = {
+  readonly operationId: string;
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+};
+const document = createApp().getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Ringfare", version: "1" } });
+const keyed = Object.values(document.paths ?? {}).flatMap((item) =>
+  (["get", "put", "post", "delete", "patch"] as const).flatMap((method) => {
+    const operation = (item as Partial<Record<string, Operation>>)[method];
+    const isKeyed = operation?.security?.some((schemes) => "apiKey" in schemes) === true;
+    return operation && isKeyed ? [{ method: method.toUpperCase(), id: operation.operationId }] : [];
+  }),
+);
+const known = new Set([...Object.keys(RECIPES), ...Object.keys(UNAUDITED)]);
+
+describe("every operation that changes something for a key", () => {
+  it("is told of here", () => {
+    const mutating = keyed.filter(({ method }) => method !== "GET").map(({ id }) => id);
+    console.info(`audit: ${mutating.length} operations with a key that may change something, ${known.size} told of`);
+    expect(mutating.filter((id) => !known.has(id))).toEqual([]);
+    expect([...known].filter((id) => !keyed.some((operation) => operation.id === id))).toEqual([]);
+  });
+
+  it.each(Object.entries(RECIPES))("%s leaves exactly one row", async (id, { send, act, anew }) => {
+    const method = keyed.find((operation) => operation.id === id)?.method ?? "";
+    const { path, ...request } = await send();
+    const before = await rowsOf();
+    const answer = await call(method, path, { key: operatorKey(), ...request });
+    expect(answer.status, answer.text).toBeLessThan(300);
+    expect(await rowsOf()).toBe(before + 1);
+    const [row] = (await audit(`?act=${act}&limit=1`)).body.items;
+    expect(row).toMatchObject({ act, actor: "operator", actorOwner: "operator" });
+    expect(row?.requestId).toBe(answer.headers.get("X-Request-Id"));
+
+    const again = await call(method, path, { key: operatorKey(), ...request });
+    expect(again.status, again.text).toBeLessThan(300);
+    expect(await rowsOf(), "sent again").toBe(before + (anew ? 2 : 1));
+    await call(method, path, { key: "rf_nobody", ...request });
+    expect(await rowsOf(), "refused").toBe(before + (anew ? 2 : 1));
+  });
+});
