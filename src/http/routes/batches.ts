@@ -38,6 +38,14 @@ const issue = createRoute({
 
 const card = z.number().int().min(1).max(MAX_CARD_NUMBER);
 
+const changeBody = z
+  .strictObject({ status: z.enum(BATCH_STATUSES), from: card.optional(), to: card.optional() })
+  .refine(({ from, to }) => (from === undefined) === (to === undefined), {
+    path: ["from"],
+    message: "from and to go together.",
+  })
+  .openapi("BatchChange");
+
 const change = createRoute({
   method: "patch",
   path: "/v1/batches/{batch}",
@@ -48,15 +56,7 @@ const change = createRoute({
   ...keyed("changeBatch"),
   request: {
     params,
-    ...jsonBody(
-      z
-        .strictObject({ status: z.enum(BATCH_STATUSES), from: card.optional(), to: card.optional() })
-        .refine(({ from, to }) => (from === undefined) === (to === undefined), {
-          path: ["from"],
-          message: "from and to go together.",
-        })
-        .openapi("BatchChange"),
-    ),
+    ...jsonBody(changeBody),
   },
   responses: answers(200, batchOutput, [...KEY_REFUSALS, ...BODY_REFUSALS, "not_found", "invalid_input"]),
 });
@@ -152,25 +152,33 @@ export function batchRoutes() {
   });
 
   app.openapi(change, async (c) => {
-    const { caller, services } = c.var;
     const number = batchNumber(c.req.valid("param").batch);
-    if (!number) return problem(c, refuse("not_found"));
-    const { status, from, to } = c.req.valid("json");
-    const changed = await changeStanding(
-      {
-        db: services.db,
-        refreshTerms: (batch) => services.catalogue.refreshTerms(batch),
-        startSweep: (batch) => services.later(services.jobs.sweep(batch)),
-        now: services.now,
-      },
-      audited(c),
-      { number, scope: caller.partner },
-      { status, range: from === undefined || to === undefined ? null : [from, to] },
-    );
-    return changed.ok ? c.json(batchWire(changed.value, caller.partner === null), 200) : problem(c, changed.error);
+    const changed = number ? await changeBatch(c, number, c.req.valid("json")) : err(refuse("not_found"));
+    return changed.ok ? c.json(batchWire(changed.value, isOperator(c)), 200) : problem(c, changed.error);
   });
 
   return app;
+}
+
+const isOperator = (c: Context<AppEnv>): boolean => c.var.caller.partner === null;
+
+function changeBatch(
+  c: Context<AppEnv>,
+  number: number,
+  { status, from, to }: z.infer<typeof changeBody>,
+): Promise<Result<Batch, Refusal>> {
+  const { caller, services } = c.var;
+  return changeStanding(
+    {
+      db: services.db,
+      refreshTerms: (batch) => services.catalogue.refreshTerms(batch),
+      startSweep: (batch) => services.later(services.jobs.sweep(batch)),
+      now: services.now,
+    },
+    audited(c),
+    { number, scope: caller.partner },
+    { status, range: from === undefined || to === undefined ? null : [from, to] },
+  );
 }
 
 /** Only the plain spelling names a batch; undefined for anything else, which is then absent. */
