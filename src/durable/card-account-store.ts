@@ -9,12 +9,16 @@ import type { Hold } from "../domain/hold.ts";
 import type { MoneyCommand, Posting } from "../domain/ledger/commands.ts";
 import { MIGRATIONS, migrate, schemaVersion } from "./migrations.ts";
 import {
-  CARD_COLUMNS,
-  cardValues,
+  BOOK_COLUMNS,
+  bookValues,
   deviceOf,
   holdOf,
+  LIFE_COLUMNS,
+  lifeValues,
+  livesAlike,
   outcomeOf,
   statementLine,
+  STORED_COLUMNS,
   storedCard,
   type Outcome,
   type Row,
@@ -24,15 +28,16 @@ import {
 /** Refusals are kept at least 72 hours and the newest 10,000; applied outcomes for the card's life. */
 const REFUSALS_KEPT_MS = 72 * 3_600_000;
 const REFUSALS_KEPT = 10_000;
+const ERASED_AT_ONCE = 500;
 
 /** Outcomes are kept per command and id; a hold's steps and reversals have ids below their hold's or original's. */
 export type OutcomeKind = MoneyCommand["type"] | "top_up" | "replace";
 
-const STORED_COLUMNS = [...CARD_COLUMNS, "batch", "projected_version"];
 const SELECT_CARD = `SELECT ${STORED_COLUMNS.join(", ")} FROM card`;
-const SAVED_COLUMNS = [...CARD_COLUMNS, "batch"];
+const SAVED_COLUMNS = [...BOOK_COLUMNS, ...LIFE_COLUMNS, "batch"];
 const SAVE_CARD = `INSERT INTO card (only, ${SAVED_COLUMNS.join(", ")}) VALUES (1, ${SAVED_COLUMNS.map(() => "?").join(", ")})
   ON CONFLICT (only) DO UPDATE SET ${SAVED_COLUMNS.map((column) => `${column} = excluded.${column}`).join(", ")}`;
+const SAVE_BOOKS = `UPDATE card SET ${BOOK_COLUMNS.map((column) => `${column} = ?`).join(", ")}`;
 
 const NEWEST_SCHEMA = MIGRATIONS.at(-1)?.version ?? 0;
 
@@ -40,6 +45,8 @@ export class CardAccountStore {
   readonly #sql: SqlStorage;
   #schema: number;
   #saves = 0;
+  /** What the stored row last said, as far as this instance has seen; how a save learns what to leave alone. */
+  #stored: CardState | undefined;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -49,6 +56,7 @@ export class CardAccountStore {
   /** A transaction that failed took its schema step with it. */
   reread(): void {
     this.#schema = schemaVersion(this.#sql);
+    this.#stored = undefined;
   }
 
   /** How often the card or a device was saved by this instance: who compares learns that something changed. */
@@ -64,14 +72,19 @@ export class CardAccountStore {
   load(): StoredCard | undefined {
     if (this.#schema === 0) return undefined;
     this.#prepare();
-    // Names are put to the values here: the platform makes objects of many columns slower than arrays.
-    const [values] = [...this.#sql.exec(SELECT_CARD).raw()];
-    return values && storedCard(Object.fromEntries(values.map((value, index) => [STORED_COLUMNS[index], value])));
+    const [row] = [...this.#sql.exec(SELECT_CARD).raw()];
+    if (!row) return undefined;
+    const card = storedCard(row);
+    this.#stored = card.state;
+    return card;
   }
 
   save(batch: number, state: CardState): void {
     this.#prepare();
-    this.#sql.exec(SAVE_CARD, ...cardValues(state), batch);
+    // Most changes move money and nothing else: what stays as it was read is not written again.
+    if (this.#stored && livesAlike(this.#stored, state)) this.#sql.exec(SAVE_BOOKS, ...bookValues(state));
+    else this.#sql.exec(SAVE_CARD, ...bookValues(state), ...lifeValues(state), batch);
+    this.#stored = state;
     this.#saves += 1;
   }
 
@@ -113,9 +126,17 @@ export class CardAccountStore {
 
   /** Erases call details older than an instant; answers when the next ones are due, null = there are none. */
   eraseCalls(beforeMs: number): number | null {
-    this.#sql.exec("DELETE FROM calls WHERE seq <= (SELECT max(seq) FROM calls WHERE at_ms < ?)", beforeMs);
-    const [oldest] = this.#sql.exec<Row>("SELECT at_ms FROM calls ORDER BY seq LIMIT 1").toArray();
-    return oldest === undefined ? null : Number(oldest["at_ms"]);
+    // From the oldest end, so that what stays is not walked through.
+    for (;;) {
+      const [oldest] = this.#sql.exec<Row>("SELECT at_ms FROM calls ORDER BY seq LIMIT 1").toArray();
+      if (oldest === undefined) return null;
+      if (Number(oldest["at_ms"]) >= beforeMs) return Number(oldest["at_ms"]);
+      this.#sql.exec(
+        "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls ORDER BY seq LIMIT ?) AND at_ms < ?",
+        ERASED_AT_ONCE,
+        beforeMs,
+      );
+    }
   }
 
   hold(id: string): Hold | undefined {
@@ -190,11 +211,15 @@ export class CardAccountStore {
     );
   }
 
+  /** Walks through the kept refusals only once some are old enough to go. */
   forgetOldRefusals(nowMs: number): void {
+    const beforeMs = nowMs - REFUSALS_KEPT_MS;
+    const oldest = this.#sql.exec<Row>("SELECT min(at_ms) AS at_ms FROM outcomes WHERE refusal IS NOT NULL").one();
+    if (Number(oldest["at_ms"]) >= beforeMs) return;
     this.#sql.exec(
       `DELETE FROM outcomes WHERE refusal IS NOT NULL AND at_ms < ? AND at_ms <
         coalesce((SELECT at_ms FROM outcomes WHERE refusal IS NOT NULL ORDER BY at_ms DESC LIMIT 1 OFFSET ?), 0)`,
-      nowMs - REFUSALS_KEPT_MS,
+      beforeMs,
       REFUSALS_KEPT - 1,
     );
   }
