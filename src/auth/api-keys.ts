@@ -20,14 +20,24 @@ export async function createApiKey(
   return { id, key, hash: await hashApiKey(key) };
 }
 
-/** The id inside a well-formed key; undefined when it is no key or was mistyped. */
-export async function apiKeyId(key: string): Promise<string | undefined> {
+/** The id that a key claims; undefined when it is no key. */
+export const claimedKeyId = (key: string): string | undefined => KEY_PATTERN.exec(key)?.[1];
+
+/** Whether a key was typed as it was made; false for what is no key. */
+export async function isWellTyped(key: string): Promise<boolean> {
   const match = KEY_PATTERN.exec(key);
   const [, id = "", secret = "", sum = ""] = match ?? [];
-  return match && (await checksum(id, secret)) === sum ? id : undefined;
+  return match !== null && (await checksum(id, secret)) === sum;
 }
 
 export const hashApiKey = (key: string): Promise<string> => sha256Hex(key);
+
+/** Whether a key has this hash (SHA-256 in hex); takes the same time for every difference. */
+export async function hasHash(key: string, hash: string): Promise<boolean> {
+  const expected = new TextEncoder().encode(hash);
+  const found = new TextEncoder().encode(await hashApiKey(key));
+  return expected.length === found.length && crypto.subtle.timingSafeEqual(expected, found);
+}
 
 const checksum = async (id: string, secret: string): Promise<string> =>
   toBase32Lower(await sha256(`rf checksum ${id} ${secret}`)).slice(0, CHECKSUM_LENGTH);

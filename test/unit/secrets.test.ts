@@ -1,6 +1,6 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { apiKeyId } from "../../src/auth/api-keys.ts";
+import { claimedKeyId, isWellTyped } from "../../src/auth/api-keys.ts";
 import {
   createSecrets,
   createSigningKey,
@@ -30,7 +30,9 @@ describe("a new deployment's secrets", () => {
     for (const name of ["CODE_KEY_1", "REFRESH_KEY_1", "DATA_KEY_1"]) expect(secrets[name]).toMatch(/^[\w-]{43}$/);
     const signing = Object.entries(secrets).find(([name]) => /^SIGNING_KEY_[A-Za-z0-9]{1,32}$/.test(name))?.[1] ?? "{}";
     expect(Date.parse(JSON.parse(signing).signFrom)).toBeLessThan(NOW_MS);
-    expect(await apiKeyId(secrets["ADMIN_API_KEY"] ?? "")).toBe("bootstrap");
+    const key = secrets["ADMIN_API_KEY"] ?? "";
+    expect(claimedKeyId(key)).toBe("bootstrap");
+    expect(await isWellTyped(key)).toBe(true);
     expect(missingKinds(Object.keys(secrets))).toEqual([]);
   });
 
