@@ -24,8 +24,8 @@ export async function findCard(
   otherwise?: Scope | "none",
 ): Promise<Result<FoundCard, Refusal>> {
   const ref = parseSerial(serial);
-  const terms = ref && (await c.var.services.catalogue.terms(ref.batch));
-  const { caller } = c.var;
+  const terms = ref && (await c.get("services").catalogue.terms(ref.batch));
+  const caller = c.get("caller");
   const isSwitch = otherwise !== undefined && (otherwise === "none" || !caller.scopes.has(otherwise));
   const isReached =
     terms &&

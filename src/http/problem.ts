@@ -24,7 +24,7 @@ export function problemBody(publicOrigin: string, instance: string, refusal: Ref
 
 /** `instance` is the request id, never the path: paths may hold secrets of softphones. */
 export function problem(c: Context<AppEnv>, refusal: Refusal, extras?: ProblemExtras): ProblemResponse {
-  const body = problemBody(c.var.config.publicOrigin, `urn:request:${c.var.requestId}`, refusal, extras);
+  const body = problemBody(c.get("config").publicOrigin, `urn:request:${c.get("requestId")}`, refusal, extras);
   const headers: Record<string, string> = {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",

@@ -23,8 +23,8 @@ export async function runMoney(
     destinationAllowed:
       destination === null || (terms.profile !== null && destinationIsAllowed(terms.profile.destinations, destination)),
   };
-  const request = { command, rules, details, actor: c.var.caller.keyId };
-  const done = await c.var.services.cards.call(call, (card) => card.money(call, request));
+  const request = { command, rules, details, actor: c.get("caller").keyId };
+  const done = await c.get("services").cards.call(call, (card) => card.money(call, request));
   const replayed = done.ok ? done.value.replayed : done.error.replayed === true;
   if (replayed) c.header("Idempotency-Replayed", "true");
   return done;

@@ -20,8 +20,7 @@ const FORM_PATHS: ReadonlySet<string> = new Set(["/v1/token", "/token", "/v1/rev
 const UPLOAD_PATH = /^\/v1\/brands\/[^/]+\/assets\/[^/]+$/;
 
 export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
-  const hasBody = c.req.raw.body !== null && !["GET", "HEAD"].includes(c.req.method);
-  if (!hasBody || UPLOAD_PATH.test(c.req.path)) return next();
+  if (!hasBody(c) || UPLOAD_PATH.test(c.req.path)) return next();
   const bytes = await readBytes(c, MAX_BODY_BYTES);
   if (!bytes.ok) return problem(c, bytes.error);
   const type = c.req.header("Content-Type") ?? "";
@@ -35,6 +34,10 @@ export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
   return next();
 });
+
+/** A declared length answers it; making a stream of the body to look at costs more than reading it. */
+const hasBody = ({ req }: Context<AppEnv>): boolean =>
+  req.method !== "GET" && req.method !== "HEAD" && (req.header("Content-Length") !== undefined || req.raw.body !== null);
 
 /** The whole body, never holding more than the limit. */
 export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<Result<Uint8Array, Refusal>> {
@@ -68,10 +71,13 @@ async function readChunks(c: Context<AppEnv>, mostBytes: number): Promise<Uint8A
   return joinBytes(chunks);
 }
 
+/** Keeps nothing between calls, because every call is given the whole text. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function decodeUtf8(bytes: Uint8Array): string | undefined {
   const startsWithMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   try {
-    return startsWithMark ? undefined : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return startsWithMark ? undefined : decoder.decode(bytes);
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import { bearerOf } from "./key.ts";
 
 const holderBy = (tokenOf: (c: Context<AppEnv>) => string | undefined) =>
   createMiddleware<AppEnv>(async (c, next) => {
-    const { signing, catalogue, now } = c.var.services;
+    const { signing, catalogue, now } = c.get("services");
     const token = tokenOf(c);
     const access = token === undefined ? undefined : await signing.verifyAccess(token, now());
     const terms = access && (await catalogue.terms(access.batch));

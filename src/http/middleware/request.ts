@@ -32,7 +32,7 @@ export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
 /** Host comes first: a name we do not serve shows nothing of ours (a portal host must never show the console). */
 export const knownHostsOnly = createMiddleware<AppEnv>(async (c, next) => {
   const host = (c.req.header("Host") ?? new URL(c.req.url).host).toLowerCase();
-  if (!c.var.config.hosts.has(host))
+  if (!c.get("config").hosts.has(host))
     return problem(c, { code: "not_found", detail: "Nothing is served on this host." });
   return next();
 });

@@ -91,7 +91,7 @@ export function redeemRoutes() {
     const { code, device, brand, takeover, pin } = c.req.valid("json");
     const publicKey = device.publicKey ? await readPublicKey(device.publicKey) : null;
     if (publicKey && !publicKey.ok) return problem(c, publicKey.error);
-    const { config, services, timings } = c.var;
+    const [config, services, timings] = [c.get("config"), c.get("services"), c.get("timings")];
     const { catalogue, budget, cards, pins } = services;
     const outcome = await redeem(
       { catalogue, budget, cards, pins, codeKeys: config.codeKeys, mark: (step) => timings.mark(step) },
@@ -125,18 +125,18 @@ const coloOf = (c: Context<AppEnv>): string | undefined => {
 async function redeemedWire(c: Context<AppEnv>, { call, terms, brand, redeemed }: RedeemedCard) {
   const { card, refresh } = redeemed;
   const claim: DeviceClaim = { device: refresh.device, family: refresh.family };
-  const nowMs = c.var.services.now();
+  const nowMs = c.get("services").now();
   const [provisioning, tokens] = await Promise.all([
-    provisionFor(c.var.services, { call, terms, view: card, claim, nowMs }),
-    tokensFor(c.var.services, call, refresh, nowMs),
+    provisionFor(c.get("services"), { call, terms, view: card, claim, nowMs }),
+    tokensFor(c.get("services"), call, refresh, nowMs),
   ]);
   return {
     card: holderCardWire(call, card, claim.device),
     balance: shortBalanceWire(card.balance, card.currency),
-    branding: brandingWire(c.var.config, brand),
+    branding: brandingWire(c.get("config"), brand),
     provisioning: provisioningWire(provisioning, brand.name),
     tokens: tokensWire(tokens),
-    portal: { url: `${c.var.config.publicOrigin}/` },
+    portal: { url: `${c.get("config").publicOrigin}/` },
     serverTime: toRfc3339(nowMs),
   };
 }
