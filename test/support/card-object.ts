@@ -80,17 +80,22 @@ export async function rows(stub: DurableObjectStub): Promise<Record<string, numb
   );
 }
 
-/** Rows the platform would bill for one piece of work. */
-export const rowsWritten = (stub: DurableObjectStub, work: (object: CardObject) => Promise<unknown>) =>
+type Counter = "rowsRead" | "rowsWritten";
+
+/** What the platform would bill for one piece of work. Cursors are read after it: they count while they are drained. */
+const counted = (counter: Counter) => (stub: DurableObjectStub, work: (object: CardObject) => Promise<unknown>) =>
   runInDurableObject(stub, async (instance, { storage }) => {
     const exec = storage.sql.exec.bind(storage.sql);
-    let written = 0;
+    const cursors: Pick<SqlStorageCursor<Record<string, SqlStorageValue>>, Counter>[] = [];
     const spy = vi.spyOn(storage.sql, "exec").mockImplementation(((query: string, ...values: SqlStorageValue[]) => {
       const cursor = exec(query, ...values);
-      written += cursor.rowsWritten;
+      cursors.push(cursor);
       return cursor;
     }) as typeof storage.sql.exec);
     await work(instance as unknown as CardObject);
     spy.mockRestore();
-    return written;
+    return cursors.reduce((sum, cursor) => sum + cursor[counter], 0);
   });
+
+export const rowsWritten = counted("rowsWritten");
+export const rowsRead = counted("rowsRead");

@@ -37,7 +37,9 @@ export const boundedBody = createMiddleware<AppEnv>(async (c, next) => {
 
 /** A declared length answers it; making a stream of the body to look at costs more than reading it. */
 const hasBody = ({ req }: Context<AppEnv>): boolean =>
-  req.method !== "GET" && req.method !== "HEAD" && (req.header("Content-Length") !== undefined || req.raw.body !== null);
+  req.method !== "GET" &&
+  req.method !== "HEAD" &&
+  (req.header("Content-Length") !== undefined || req.raw.body !== null);
 
 /** The whole body, never holding more than the limit. */
 export async function readBytes(c: Context<AppEnv>, mostBytes: number): Promise<Result<Uint8Array, Refusal>> {
