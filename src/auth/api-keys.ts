@@ -32,12 +32,5 @@ export async function isWellTyped(key: string): Promise<boolean> {
 
 export const hashApiKey = (key: string): Promise<string> => sha256Hex(key);
 
-/** Whether a key has this hash (SHA-256 in hex); takes the same time for every difference. */
-export async function hasHash(key: string, hash: string): Promise<boolean> {
-  const expected = new TextEncoder().encode(hash);
-  const found = new TextEncoder().encode(await hashApiKey(key));
-  return expected.length === found.length && crypto.subtle.timingSafeEqual(expected, found);
-}
-
 const checksum = async (id: string, secret: string): Promise<string> =>
   toBase32Lower(await sha256(`rf checksum ${id} ${secret}`)).slice(0, CHECKSUM_LENGTH);
