@@ -13,6 +13,7 @@ import { codeRoutes } from "./http/routes/codes.ts";
 import { documentRoutes, serveDocument } from "./http/routes/document.ts";
 import { eventRoutes } from "./http/routes/events.ts";
 import { holdRoutes } from "./http/routes/holds.ts";
+import { introspectionRoutes } from "./http/routes/introspection.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
 import { meRoutes } from "./http/routes/me.ts";
 import { moneyRoutes } from "./http/routes/money.ts";
@@ -52,6 +53,7 @@ export function createApp() {
   for (const routes of [
     redeemRoutes,
     tokenRoutes,
+    introspectionRoutes,
     meRoutes,
     eventRoutes,
     topUpRoutes,

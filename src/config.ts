@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { CodeKey } from "./domain/code/seal.ts";
+import type { SigningKey } from "./domain/signing-keys.ts";
 
 /** One live key per secret; the number in the name is the id, the highest is the newest. */
 const MAX_CODE_KEYS = 4;
@@ -12,14 +13,6 @@ const KEY_BYTES = 32;
 
 /** Key bytes by id, newest first. */
 export type SecretKey = { readonly id: string; readonly bytes: Uint8Array };
-export type SigningKey = {
-  readonly kid: string;
-  readonly jwk: JsonWebKey;
-  readonly x5c: readonly string[];
-  /** Published from the start, signs from this instant on. */
-  readonly signFromMs: number;
-};
-
 export type Config = {
   readonly publicOrigin: string;
   /** Hosts the API answers on; anything else is 404. */

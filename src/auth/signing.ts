@@ -1,25 +1,41 @@
 /**
  * JWTs (RFC 7515, 7519, 8725): ES256 only, one typ and one audience per use, so that none passes for another.
- * Keys are published from the start and sign from their `signFrom` on.
  */
-import { exportSPKI, importJWK, jwtVerify, SignJWT, type CryptoKey as JoseKey, type JWTPayload } from "jose";
-import type { Config, SigningKey } from "../config.ts";
-import { assert } from "../domain/assert.ts";
+import { jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from "jose";
 import type { DeviceClaim } from "../domain/card-calls.ts";
 import { fromBase64Url } from "../domain/encoding.ts";
 import { formatSerial, formatSipUser, parseSerial, parseSipUser, type CardRef } from "../domain/serial.ts";
+import type { SigningKey } from "../domain/signing-keys.ts";
 import { SECOND_MS } from "../domain/time.ts";
+import { ALGORITHM, createKeyRing, type KeyRing } from "./key-ring.ts";
 
 export const ACCESS_TOKEN_SECONDS = 600;
 const LEEWAY_SECONDS = 30;
+/** The longest a profile can ask for. */
+const MAX_SIP_TOKEN_SECONDS = 3600;
 const MAX_TOKEN_LENGTH = 4096;
-const ALGORITHM = "ES256";
 /** RFC 9068 section 2.2 asks for one; there is a single kind of client. */
 const CLIENT_ID = "dialler";
 
 export type AccessClaim = CardRef & DeviceClaim;
 /** A claim whose token was verified, and when that token ends. */
 export type VerifiedAccess = AccessClaim & { readonly expiresAtMs: number };
+/** What a verified SIP token says: the card and device it is of, and its claims as they are in it. */
+export type VerifiedSip = CardRef & {
+  readonly device: number;
+  readonly user: string;
+  readonly domain: string;
+  readonly partner: string;
+  readonly claims: {
+    readonly iss: string;
+    readonly sub: string;
+    readonly aud: string;
+    readonly exp: number;
+    readonly iat: number;
+    readonly jti: string;
+    readonly sip_identity: string;
+  };
+};
 export type SipClaim = {
   readonly user: string;
   readonly domain: string;
@@ -27,29 +43,18 @@ export type SipClaim = {
   readonly lifetimeSeconds: number;
 };
 
-export type PublishedKey = {
-  readonly kty: "EC";
-  readonly crv: "P-256";
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly use: "sig";
-  readonly alg: "ES256";
-  readonly x5c: string[];
-};
-
 export type Signing = {
   accessToken(claim: AccessClaim, nowMs: number): Promise<string>;
   /** undefined for anything but a live access token of ours; clock skew of 30 s is allowed. */
   verifyAccess(token: string, nowMs: number): Promise<VerifiedAccess | undefined>;
   sipToken(claim: SipClaim, nowMs: number): Promise<string>;
-  /** RFC 7517, with `x5c` for verifiers that read certificates only. */
-  jwks(): { readonly keys: PublishedKey[] };
-  /** SubjectPublicKeyInfo PEM; undefined for an unknown kid. */
-  pem(kid: string): Promise<string | undefined>;
-};
+  /** undefined for anything but a live SIP token of ours: an API token is none, and the reverse. */
+  verifySip(token: string, nowMs: number): Promise<VerifiedSip | undefined>;
+} & Pick<KeyRing, "jwks" | "pem">;
 
-export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signingKeys" | "publicOrigin">): Signing {
+type Deps = { readonly signingKeys: readonly SigningKey[]; readonly publicOrigin: string };
+
+export function createSigning({ signingKeys, publicOrigin }: Deps): Signing {
   const ring = createKeyRing(signingKeys);
 
   const sign = async (
@@ -70,31 +75,43 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
     return new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM, typ, kid }).sign(key);
   };
 
+  /** What every token of ours must be. The algorithm is ours to say, never the token's (RFC 8725 section 3.1). */
+  async function verify(token: string, nowMs: number, expected: JWTVerifyOptions): Promise<JWTPayload | undefined> {
+    // jose ignores the bits behind the last byte, so sixteen spellings of one signature would pass.
+    const signature = fromBase64Url(token.slice(token.lastIndexOf(".") + 1));
+    if (token.length > MAX_TOKEN_LENGTH || !signature) return undefined;
+    try {
+      const { payload } = await jwtVerify(token, ({ kid }) => ring.verifier(kid, nowMs), {
+        algorithms: [ALGORITHM],
+        issuer: publicOrigin,
+        clockTolerance: LEEWAY_SECONDS,
+        currentDate: new Date(nowMs),
+        requiredClaims: ["exp", "iat", "sub", "aud"],
+        ...expected,
+      });
+      // An array of audiences would be another issuer's habit: ours is one string.
+      return typeof payload.aud === "string" ? payload : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
     accessToken: ({ device, family, ...card }, nowMs) => {
       const sub = formatSipUser(formatSerial(card), device);
       return sign("at+jwt", { aud: publicOrigin, sub, client_id: CLIENT_ID, family }, nowMs, ACCESS_TOKEN_SECONDS);
     },
     async verifyAccess(token, nowMs) {
-      // jose ignores the bits behind the last byte, so sixteen spellings of one signature would pass.
-      const signature = fromBase64Url(token.slice(token.lastIndexOf(".") + 1));
-      if (token.length > MAX_TOKEN_LENGTH || !signature) return undefined;
-      try {
-        const { payload } = await jwtVerify(token, ({ kid }) => ring.verifier(kid), {
-          algorithms: [ALGORITHM],
-          typ: "at+jwt",
-          issuer: publicOrigin,
-          audience: publicOrigin,
-          clockTolerance: LEEWAY_SECONDS,
-          maxTokenAge: ACCESS_TOKEN_SECONDS,
-          currentDate: new Date(nowMs),
-          requiredClaims: ["exp", "iat", "sub"],
-        });
-        // An array of audiences would be another issuer's habit: ours is one string.
-        return typeof payload.aud === "string" ? readClaim(payload) : undefined;
-      } catch {
-        return undefined;
-      }
+      const payload = await verify(token, nowMs, {
+        typ: "at+jwt",
+        audience: publicOrigin,
+        maxTokenAge: ACCESS_TOKEN_SECONDS,
+      });
+      return payload && readClaim(payload);
+    },
+    async verifySip(token, nowMs) {
+      const payload = await verify(token, nowMs, { typ: "JWT", maxTokenAge: MAX_SIP_TOKEN_SECONDS });
+      return payload && readSipClaim(payload);
     },
     sipToken: ({ user, domain, partner, lifetimeSeconds }, nowMs) => {
       const sub = `${user}@${domain}`;
@@ -105,49 +122,9 @@ export function createSigning({ signingKeys, publicOrigin }: Pick<Config, "signi
         lifetimeSeconds,
       );
     },
-    jwks: () => ({ keys: signingKeys.map(publishedJwk) }),
-    async pem(kid) {
-      const known = signingKeys.find((key) => key.kid === kid);
-      return known && exportSPKI(await importJWK(publicJwk(known), ALGORITHM, { extractable: true }));
-    },
+    jwks: (nowMs) => ring.jwks(nowMs),
+    pem: (kid, nowMs) => ring.pem(kid, nowMs),
   };
-}
-
-/** Keys imported once an isolate, at their first use. */
-function createKeyRing(signingKeys: readonly SigningKey[]) {
-  const privateKeys = new Map<string, JoseKey>();
-  const publicKeys = new Map<string, JoseKey>();
-
-  async function signer(nowMs: number): Promise<{ kid: string; key: JoseKey }> {
-    const current = signingKeys.find(({ signFromMs }) => signFromMs <= nowMs);
-    assert(current !== undefined, "a signing key is in force");
-    const key = privateKeys.get(current.kid) ?? ((await importJWK(current.jwk, ALGORITHM)) as JoseKey);
-    privateKeys.set(current.kid, key);
-    return { kid: current.kid, key };
-  }
-
-  async function verifier(kid: unknown): Promise<JoseKey> {
-    const known = signingKeys.find((candidate) => candidate.kid === kid);
-    if (!known) throw new Error("unknown kid");
-    const key = publicKeys.get(known.kid) ?? (await importJWK(publicJwk(known), ALGORITHM));
-    publicKeys.set(known.kid, key);
-    return key;
-  }
-
-  return { signer, verifier };
-}
-
-const publishedJwk = (key: SigningKey): PublishedKey => ({
-  ...publicJwk(key),
-  kid: key.kid,
-  use: "sig",
-  alg: ALGORITHM,
-  x5c: [...key.x5c],
-});
-
-function publicJwk({ jwk }: SigningKey) {
-  const { kty, crv, x, y } = jwk;
-  return { kty, crv, x, y } as Pick<PublishedKey, "kty" | "crv" | "x" | "y">;
 }
 
 function readClaim({ sub, exp, family }: JWTPayload): VerifiedAccess | undefined {
@@ -156,4 +133,17 @@ function readClaim({ sub, exp, family }: JWTPayload): VerifiedAccess | undefined
   return user && card && exp !== undefined && typeof family === "number" && Number.isSafeInteger(family)
     ? { ...card, device: user.device, family, expiresAtMs: exp * SECOND_MS }
     : undefined;
+}
+
+/** The audience must be the subject's own domain: a token for one domain is none at another. */
+function readSipClaim({ iss, sub, aud, exp, iat, jti, ...rest }: JWTPayload): VerifiedSip | undefined {
+  const { scope, partner, sip_identity: identity } = rest;
+  const [, name = "", domain = ""] = /^([^@]+)@([^@]+)$/.exec(sub ?? "") ?? [];
+  const user = parseSipUser(name);
+  const card = user && parseSerial(user.serial);
+  if (!user || !card || scope !== "sip" || aud !== `sip:${domain}` || identity !== `sip:${sub}`) return undefined;
+  if (typeof partner !== "string" || iss === undefined || sub === undefined) return undefined;
+  if (exp === undefined || iat === undefined || jti === undefined) return undefined;
+  const claims = { iss, sub, aud, exp, iat, jti, sip_identity: identity };
+  return { ...card, device: user.device, user: name, domain, partner, claims };
 }

@@ -1,6 +1,7 @@
 /** `npm run keys`: which keys a deployment has, and adding the next one. Values are never shown. */
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { KEY_SET_CACHE_SECONDS, publishedAt } from "../domain/signing-keys.ts";
 import { deployFile, parseOrigin } from "./deploy-file.ts";
 import {
   createSigningKey,
@@ -24,8 +25,8 @@ Options:
 const MOST_CODE_KEYS = 4;
 const MOST_KEYS = 8;
 const MINUTE_MS = 60_000;
-/** Verifiers may keep our key set that long, so a key must have been published before it signs. */
-const KEY_SET_CACHE_MS = 15 * MINUTE_MS;
+/** A key must have been published that long before it signs. */
+const KEY_SET_CACHE_MS = KEY_SET_CACHE_SECONDS * 1000;
 /** For the restart or the deployment in between. */
 const ROLL_OUT_MS = 15 * MINUTE_MS;
 
@@ -65,10 +66,16 @@ function list(file: SecretsFile, nowMs: number): string[] {
   return KINDS.flatMap((kind) => {
     const keys = keysOf(file, kind, nowMs);
     const newest = keys.find(({ order }) => kind !== "signing" || order <= nowMs);
+    const published = publishedAt(
+      keys.map((key) => ({ ...key, signFromMs: key.order })),
+      nowMs,
+    ).map(({ name }) => name);
     return keys.map((key) => {
       const days = Math.floor((nowMs - Date.parse(key.createdAt)) / (24 * 60 * MINUTE_MS));
+      const isRetired = kind === "signing" && !published.includes(key.name);
+      const note = isRetired ? "retired: nothing it signed is alive, take it out" : key.note;
       const age = Number.isNaN(days) ? "age unknown" : `${days} d old`;
-      return [key.name.padEnd(32), age.padEnd(12), key === newest ? "in use" : "", key.note].join(" ").trimEnd();
+      return [key.name.padEnd(32), age.padEnd(12), key === newest ? "in use" : "", note].join(" ").trimEnd();
     });
   });
 }

@@ -87,6 +87,7 @@ export const OPERATIONS = {
   reverseDebit: byKey("credit:write"),
   debitCard: byKey("switch"),
 
+  introspectToken: byKey("switch"),
   placeHold: byKey("switch"),
   extendHold: byKey("switch"),
   commitHold: byKey("switch"),

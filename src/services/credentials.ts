@@ -9,19 +9,21 @@ import { toBase64, toHex } from "../domain/encoding.ts";
 import type { Profile, Trunk } from "../domain/profile.ts";
 import { SECOND_MS } from "../domain/time.ts";
 
+export type DigestCredential = {
+  readonly type: "digest";
+  /** `<unix expiry>:<SIP user>@<domain>`, the form TURN REST and Kamailio's auth_ephemeral read. */
+  readonly username: string;
+  readonly password: string;
+  readonly realm: string;
+  readonly ha1: string;
+  readonly algorithm: "MD5" | "SHA-256";
+  readonly expiresAtMs: number;
+  readonly expiresInSeconds: number;
+};
+
 export type SipCredential =
   | { readonly type: "bearer"; readonly token: string; readonly expiresAtMs: number; readonly expiresInSeconds: number }
-  | {
-      readonly type: "digest";
-      /** `<unix expiry>:<SIP user>@<domain>`, the form TURN REST and Kamailio's auth_ephemeral read. */
-      readonly username: string;
-      readonly password: string;
-      readonly realm: string;
-      readonly ha1: string;
-      readonly algorithm: "MD5" | "SHA-256";
-      readonly expiresAtMs: number;
-      readonly expiresInSeconds: number;
-    };
+  | DigestCredential;
 
 export type IceServer = { readonly urls: readonly string[]; readonly username: string; readonly credential: string };
 
@@ -45,7 +47,11 @@ export type ProvisioningInput = {
   readonly nowMs: number;
 };
 
-export type Credentials = { provision(input: ProvisioningInput): Promise<Provisioning> };
+export type Credentials = {
+  provision(input: ProvisioningInput): Promise<Provisioning>;
+  /** A pair for a user of the trunk, as auth_ephemeral and FreeSWITCH's directory check it. */
+  digestPair(trunk: Trunk, sipUser: string, nowMs: number, lifetimeSeconds: number): Promise<DigestCredential>;
+};
 
 /** Asked again after half the shortest life; a card that may not call is asked about at this pace. */
 const IDLE_REFRESH_SECONDS = 300;
@@ -54,7 +60,12 @@ const MAX_KEYS = 500;
 export function createCredentials({ signing, sealer }: { signing: Signing; sealer: Sealer }): Credentials {
   const macOf = trunkMacs(sealer);
 
-  async function digest(trunk: Trunk, sipUser: string, nowMs: number, lifetimeSeconds: number): Promise<SipCredential> {
+  async function digestPair(
+    trunk: Trunk,
+    sipUser: string,
+    nowMs: number,
+    lifetimeSeconds: number,
+  ): Promise<DigestCredential> {
     const expiresAtSeconds = Math.floor(nowMs / SECOND_MS) + lifetimeSeconds;
     const username = `${expiresAtSeconds}:${sipUser}@${trunk.domain}`;
     const { mac, algorithm, sealedSecret } = trunk.digest;
@@ -93,23 +104,17 @@ export function createCredentials({ signing, sealer }: { signing: Signing; seale
   }
 
   return {
+    digestPair,
     async provision(input) {
       const { trunk, profile, sipUser, nowMs, cardEndsAtMs } = input;
       const leftSeconds =
         cardEndsAtMs === null ? Number.MAX_SAFE_INTEGER : Math.floor((cardEndsAtMs - nowMs) / SECOND_MS);
-      const none: Provisioning = {
-        trunk,
-        profile,
-        sipUser,
-        credentials: [],
-        iceServers: [],
-        refreshInSeconds: IDLE_REFRESH_SECONDS,
-      };
+      const none = { trunk, profile, sipUser, credentials: [], iceServers: [], refreshInSeconds: IDLE_REFRESH_SECONDS };
       if (!trunk || !profile || !input.mayCall || leftSeconds < 1) return none;
       const { bearerSeconds, digestSeconds, iceSeconds } = profile.credentials;
       const [bearerCredential, digestCredential, iceServers] = await Promise.all([
         bearer(input, trunk, Math.min(bearerSeconds, leftSeconds)),
-        digest(trunk, sipUser, nowMs, Math.min(digestSeconds, leftSeconds)),
+        digestPair(trunk, sipUser, nowMs, Math.min(digestSeconds, leftSeconds)),
         turn(trunk, sipUser, nowMs, Math.min(iceSeconds, leftSeconds)),
       ]);
       const shortest = Math.min(bearerSeconds, digestSeconds, trunk.ice ? iceSeconds : digestSeconds, leftSeconds);

@@ -15,8 +15,18 @@ import { makeCatalogue } from "./catalogue.ts";
 import { measureCriticalPath } from "./critical-path.ts";
 import { runRounds } from "./load.ts";
 import { makeLoads } from "./loads.ts";
+import { measureSigning } from "./signing-figures.ts";
 import { buildBundles, startBench, type BenchPlatform } from "./platform.ts";
-import { cardFiguresOf, figuresOf, figureTable, loadTable, pathTable, ratiosOf, ratioTable } from "./report.ts";
+import {
+  cardFiguresOf,
+  figuresOf,
+  figureTable,
+  loadTable,
+  pathTable,
+  ratiosOf,
+  ratioTable,
+  signingFiguresOf,
+} from "./report.ts";
 import { command } from "../../src/cli/tools.ts";
 
 const RESULTS_FILE = path.join(import.meta.dirname, "results.json");
@@ -77,7 +87,7 @@ async function main(): Promise<number> {
   try {
     say("building");
     const bundles = await buildBundles(folder);
-    const [bundle, loads, cards, [issued, sheet], criticalPath] = [
+    const [bundle, loads, cards, [issued, sheet], [criticalPath, signing]] = [
       await measureBundle(bundles.product, folder, plan.startups),
       await withPlatform(folder, bundles.product, async (product) =>
         withPlatform(folder, bundles.floor, async (floor) =>
@@ -97,11 +107,11 @@ async function main(): Promise<number> {
       }),
       await withPlatform(folder, bundles.delayed, async (platform) => {
         say("slow bindings");
-        return measureCriticalPath(platform, plan.paths);
+        return [await measureCriticalPath(platform, plan.paths), await measureSigning(platform, plan.paths)] as const;
       }),
     ];
     const ratios = ratiosOf(loads);
-    const figures = figuresOf(issued, sheet, bundle);
+    const figures = [...figuresOf(issued, sheet, bundle), ...signingFiguresOf(signing)];
     const { object, kv, d1 } = criticalPath.delaysMs;
     const slow = `Bindings made slow (object ${object} ms, KV ${kv} ms, D1 ${d1} ms) and counted, most of any run. A debit writes ${criticalPath.debitRowsWritten} rows.`;
     console.log(
@@ -111,7 +121,19 @@ async function main(): Promise<number> {
     const seconds = Math.round((performance.now() - startedMs) / 1000);
     const machine = `node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} CPUs`;
     console.log(`\nTook ${seconds} s; ${machine}. Again: npm run bench${values.quick ? " -- --quick" : ""}`);
-    const report = { quick: values.quick, machine, loads, ratios, cards, issued, sheet, bundle, figures, criticalPath };
+    const report = {
+      quick: values.quick,
+      machine,
+      loads,
+      ratios,
+      cards,
+      issued,
+      sheet,
+      bundle,
+      signing,
+      figures,
+      criticalPath,
+    };
     const files = [RESULTS_FILE, ...(values.json === undefined ? [] : [values.json])];
     await Promise.all(files.map((file) => writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`)));
     return 0;

@@ -5,6 +5,7 @@ import type { BundleFigures } from "./bundle-figures.ts";
 import type { CriticalPath } from "./critical-path.ts";
 import type { LoadResult, Sample } from "./load.ts";
 import { PAIRS } from "./loads.ts";
+import type { SigningFigure } from "./signing-figures.ts";
 
 export type Ratio = {
   readonly route: string;
@@ -29,6 +30,7 @@ const GOALS = {
   startupMs: 50,
   pathToFloor: 1.1,
   postings: 1.2,
+  signMicroseconds: 100,
 } as const;
 
 export function ratiosOf(results: readonly LoadResult[]): Ratio[] {
@@ -132,6 +134,14 @@ export function figuresOf(issued: IssueFigures, sheet: SheetFigures, bundle: Bun
     plain("all of them", bundle.startupRunsMs.map((ms) => ms.toFixed(0)).join(" ")),
   ];
 }
+
+export const signingFiguresOf = (signing: readonly SigningFigure[]): Figure[] =>
+  signing.map(({ what, microseconds }) => ({
+    what: `making one ${what}`,
+    value: `${microseconds.toFixed(0)} µs`,
+    goal: `<= ${GOALS.signMicroseconds} µs`,
+    met: microseconds <= GOALS.signMicroseconds,
+  }));
 
 export const cardFiguresOf = ({ hammer, many, postings }: CardFigures): Figure[] => [
   plain(

@@ -132,6 +132,33 @@ describe("refresh tokens", () => {
   });
 });
 
+describe("Linphone 5.4", () => {
+  /** What it sends: its own order, the token not URL-encoded, and a client id that nobody gave it. */
+  const linphoneForm = (token: string) => `grant_type=refresh_token&refresh_token=${token}&client_id=linphone`;
+  const send = (path: string, token: string) =>
+    call("POST", path, {
+      raw: linphoneForm(token),
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    });
+
+  it("refreshes with its own form, under both paths, again and again", async () => {
+    let { refreshToken } = (await freshCard()).tokens;
+    for (const path of ["/token", "/v1/token", "/token", "/token"]) {
+      // Nothing in it may need encoding.
+      expect(refreshToken).toMatch(/^[A-Za-z0-9_-]+$/);
+      const answer = await send(path, refreshToken);
+      expect(answer).toMatchObject({ status: 200, body: { token_type: "Bearer", expires_in: 600 } });
+      expect(Object.keys(answer.body).toSorted((a, b) => a.localeCompare(b))).toEqual([
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "token_type",
+      ]);
+      refreshToken = String(answer.body["refresh_token"]);
+    }
+  });
+});
+
 describe("signing out", () => {
   it("ends the device at once and frees its seat under a new number", async () => {
     const { tokens, code } = await freshCard();

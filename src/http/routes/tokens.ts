@@ -2,17 +2,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { ACCESS_TOKEN_SECONDS } from "../../auth/signing.ts";
-import { type ProblemCode, PROBLEMS, refuse, type Refusal } from "../../domain/errors.ts";
+import { refuse, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { cardCall } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
-import { problem } from "../problem.ts";
+import { FORM_REFUSALS, oauthBody, oauthProblem, readParameters } from "../oauth.ts";
 import { refusals } from "../schemas.ts";
 import { tokensFor } from "../wire/tokens.ts";
-
-const FORM = "application/x-www-form-urlencoded";
-
-const FORM_REFUSALS = ["payload_too_large", "unsupported_media_type", "try_again"] as const;
 
 const tokenRequest = z
   .object({ grant_type: z.literal("refresh_token"), refresh_token: z.string(), client_id: z.string().optional() })
@@ -26,11 +22,6 @@ const tokenSchema = z
   })
   .openapi("TokenAnswer");
 const revokeRequest = z.object({ token: z.string(), token_type_hint: z.string().optional() }).openapi("RevokeRequest");
-
-/** Documented here, read below: unknown parameters are ignored and forms are taken, unlike everywhere else. */
-const oauthBody = (schema: z.ZodType) => ({
-  body: { content: { [FORM]: { schema }, "application/json": { schema } } },
-});
 
 const tokenRoute = (path: "/v1/token" | "/token") =>
   createRoute({
@@ -126,45 +117,4 @@ async function revokeHandler(c: Context<AppEnv>): Promise<Response> {
     if (!revoked.ok) return oauthProblem(c, revoked.error);
   }
   return c.body(null, 200, { "Cache-Control": "no-store" });
-}
-
-type Parameters = Readonly<Record<string, string | undefined>>;
-
-/** A form or a flat JSON object of strings. No parameter may come twice (RFC 6749 section 3.2). */
-async function readParameters(c: Context<AppEnv>): Promise<Result<Parameters, Refusal>> {
-  const text = await c.req.text();
-  if ((c.req.header("Content-Type") ?? "").toLowerCase().startsWith(FORM)) {
-    const entries = [...new URLSearchParams(text)];
-    const names = new Set(entries.map(([name]) => name));
-    return names.size === entries.length
-      ? ok(Object.fromEntries(entries))
-      : err(refuse("invalid_request", "A parameter came twice."));
-  }
-  const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(text));
-  if (!parsed.success) return err(refuse("invalid_request", "Send a form, or a JSON object."));
-  return ok(
-    Object.fromEntries(
-      Object.entries(parsed.data).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-    ),
-  );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** OAuth clients read `error` and `error_description` (RFC 6749 section 5.2); the rest of the product reads the problem. */
-function oauthProblem(c: Context<AppEnv>, refusal: Refusal): Response {
-  return problem(c, refusal, { error: oauthError(refusal.code), error_description: refusal.detail ?? refusal.code });
-}
-
-/** Libraries throw a refresh token away at `invalid_grant`: a fault of ours or a block, which both end, are not called that. */
-function oauthError(code: ProblemCode): string {
-  if (["invalid_request", "invalid_grant", "unsupported_grant_type"].includes(code)) return code;
-  if (code === "card_blocked") return "access_denied";
-  return PROBLEMS[code].status >= 500 ? "temporarily_unavailable" : "invalid_grant";
 }

@@ -31,6 +31,7 @@ const metadataSchema = z
     jwks_uri: z.string(),
     token_endpoint: z.string(),
     revocation_endpoint: z.string(),
+    introspection_endpoint: z.string(),
     response_types_supported: z.array(z.string()),
     grant_types_supported: z.array(z.string()),
     token_endpoint_auth_methods_supported: z.array(z.string()),
@@ -87,14 +88,14 @@ export function wellKnownRoutes() {
   const app = createRouter();
 
   app.openapi(jwksRoute, (c) =>
-    c.json(c.var.services.signing.jwks(), 200, {
+    c.json(c.var.services.signing.jwks(c.var.services.now()), 200, {
       "Cache-Control": KEYS_CACHE,
     }),
   );
 
   app.openapi(pemRoute, async (c) => {
     const kid = /^([A-Za-z0-9]{1,32})\.pem$/.exec(c.req.valid("param").file)?.[1];
-    const pem = kid === undefined ? undefined : await c.var.services.signing.pem(kid);
+    const pem = kid === undefined ? undefined : await c.var.services.signing.pem(kid, c.var.services.now());
     if (pem === undefined) return problem(c, { code: "not_found" });
     return c.body(`${pem.trimEnd()}\n`, 200, { "Content-Type": "application/x-pem-file", "Cache-Control": KEYS_CACHE });
   });
@@ -113,6 +114,7 @@ const metadata = ({ publicOrigin }: Config): z.infer<typeof metadataSchema> => (
   jwks_uri: `${publicOrigin}/.well-known/jwks.json`,
   token_endpoint: `${publicOrigin}/v1/token`,
   revocation_endpoint: `${publicOrigin}/v1/revoke`,
+  introspection_endpoint: `${publicOrigin}/v1/introspect`,
   response_types_supported: [],
   grant_types_supported: ["refresh_token"],
   token_endpoint_auth_methods_supported: ["none"],
