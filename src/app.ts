@@ -7,6 +7,7 @@ import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
 import { auditRoutes } from "./http/routes/audit.ts";
 import { batchRoutes } from "./http/routes/batches.ts";
 import { brandRoutes } from "./http/routes/brands.ts";
+import { cardActionRoutes } from "./http/routes/card-actions.ts";
 import { cardSearchRoutes } from "./http/routes/card-search.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
@@ -58,6 +59,7 @@ export function createApp() {
     eventRoutes,
     topUpRoutes,
     cardSearchRoutes,
+    cardActionRoutes,
     cardRoutes,
     replaceRoutes,
     moneyRoutes,

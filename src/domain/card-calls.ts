@@ -110,7 +110,11 @@ export type TransferOutcome = Pick<
 export type CardAction =
   | { readonly action: "block" | "unblock" | "activate" | "deactivate" | "close" }
   | { readonly action: "extend"; readonly expiresAtMs: number }
-  | { readonly action: "release_device"; readonly device: number };
+  /** null = every device that is signed in. */
+  | { readonly action: "release_device"; readonly device: number | null };
+
+/** Why and by whose key. With an `id`, a repetition of the very same act does nothing more, for the card's life. */
+export type ActJournal = { readonly reason: string; readonly actor: string; readonly id?: string };
 
 /** A refusal of a money command may be the pinned one of an earlier, equal request. */
 export type MoneyRefusal = Refusal & { readonly replayed?: boolean };
@@ -138,11 +142,9 @@ export type CardObject = {
   countFailure(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;
   replace(call: CardCall, request: ReplaceRequest): Promise<Result<TransferOutcome, MoneyRefusal>>;
   claim(call: CardCall, request: ClaimRequest): Promise<Result<null, Refusal>>;
-  act(
-    call: CardCall,
-    action: CardAction,
-    journal: { reason: string; actor: string },
-  ): Promise<Result<CardView, Refusal>>;
+  act(call: CardCall, action: CardAction, journal: ActJournal): Promise<Result<CardView, Refusal>>;
+  /** The card as it would be after an act, or why that is refused; changes nothing. */
+  tryAct(call: CardCall, action: CardAction): Promise<Result<CardView, Refusal>>;
   inspect(call: CardCall): Promise<Result<CardView, Refusal>>;
   postings(call: CardCall, page: PageOfPostings): Promise<readonly StatementLine[]>;
   holds(call: CardCall, page: PageOfHolds): Promise<Result<readonly Hold[], Refusal>>;

@@ -81,6 +81,10 @@ export const OPERATIONS = {
   // A till's key may activate and nothing else: the handler holds it to that.
   actOnCard: byKey("cards:write", "cards:activate"),
   replaceCard: byKey("cards:write"),
+  orderCardAction: byKey("cards:write", "cards:activate"),
+  listCardActions: byKey("cards:read", "cards:write", "cards:activate"),
+  readCardAction: byKey("cards:read", "cards:write", "cards:activate"),
+  listCardActionResults: byKey("cards:read", "cards:write", "cards:activate"),
 
   creditCard: byKey("credit:write"),
   reverseCredit: byKey("credit:write"),

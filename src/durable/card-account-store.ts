@@ -31,7 +31,7 @@ const REFUSALS_KEPT = 10_000;
 const ERASED_AT_ONCE = 500;
 
 /** Outcomes are kept per command and id; a hold's steps and reversals have ids below their hold's or original's. */
-export type OutcomeKind = MoneyCommand["type"] | "top_up" | "replace";
+export type OutcomeKind = MoneyCommand["type"] | "top_up" | "replace" | "act";
 
 const SELECT_CARD = `SELECT ${STORED_COLUMNS.join(", ")} FROM card`;
 const SAVED_COLUMNS = [...BOOK_COLUMNS, ...LIFE_COLUMNS, "batch"];

@@ -7,6 +7,7 @@ import { createSigning, type Signing } from "../auth/signing.ts";
 import { configOf } from "../config.ts";
 import type { CardCall } from "../domain/card.ts";
 import type {
+  ActJournal,
   CardAction,
   CardEvent,
   CardObject,
@@ -27,14 +28,13 @@ import type {
   TopUpRequest,
   TransferOutcome,
 } from "../domain/card-calls.ts";
-import { isActive } from "../domain/devices.ts";
-import { invalidField, refuse, type Refusal } from "../domain/errors.ts";
+import { refuse, type Refusal } from "../domain/errors.ts";
 import type { ProjectedBooks, Reconciliation } from "../domain/card-reconciliation.ts";
 import type { Hold } from "../domain/hold.ts";
-import { decide, NO_CONTEXT } from "../domain/ledger/decide.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { PinChange, TakeoverRequest } from "../domain/takeover.ts";
 import { CardAccountStore } from "./card-account-store.ts";
+import { CardActs } from "./card-acts.ts";
 import { CardAlarm } from "./card-alarm.ts";
 import { CardClaims } from "./card-claims.ts";
 import { CardDevices } from "./card-devices.ts";
@@ -54,6 +54,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
   readonly #devices: CardDevices;
+  readonly #acts: CardActs;
   readonly #money: CardMoney;
   readonly #transfers: CardTransfers;
   readonly #claims: CardClaims;
@@ -73,6 +74,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       wakeBy: (atMs) => this.#turns.wakeBy(atMs),
     });
     this.#devices = new CardDevices({ store, guards: new CardGuardStore(ctx.storage.sql), turns: this.#turns });
+    this.#acts = new CardActs({ store, turns: this.#turns, devices: this.#devices });
     this.#money = new CardMoney(store, this.#turns);
     this.#claims = new CardClaims(this.#turns);
     this.#transfers = new CardTransfers({
@@ -155,32 +157,12 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     return this.#claims.claim(call, request);
   }
 
-  async act(
-    call: CardCall,
-    action: CardAction,
-    journal: { reason: string; actor: string },
-  ): Promise<Result<CardView, Refusal>> {
-    return this.#turns.take(call, (turn) => {
-      const { nowMs } = turn;
-      if (turn.state.closed && action.action !== "close") return err(refuse("card_closed"));
-      let { state } = turn;
-      if (action.action === "release_device") {
-        const device = turn.touched ? this.#store.device(action.device) : undefined;
-        if (!device || !isActive(device)) return err(invalidField("/device", "No device of this number is signed in."));
-        state = this.#devices.signOut(turn, device);
-      } else {
-        const command =
-          action.action === "extend"
-            ? { type: "prolong" as const, expiresAtMs: action.expiresAtMs }
-            : { type: action.action };
-        const decision = decide(state, command, NO_CONTEXT, nowMs);
-        if (!decision.ok) return decision;
-        this.#turns.commit(call.terms.number, decision.value);
-        state = decision.value.state;
-      }
-      this.#store.journal({ atMs: nowMs, action: action.action, ...journal });
-      return ok(this.#view({ ...turn, state, touched: true }));
-    });
+  async act(call: CardCall, action: CardAction, journal: ActJournal): Promise<Result<CardView, Refusal>> {
+    return this.#acts.act(call, action, journal);
+  }
+
+  async tryAct(call: CardCall, action: CardAction): Promise<Result<CardView, Refusal>> {
+    return this.#acts.tryAct(call, action);
   }
 
   async inspect(call: CardCall): Promise<Result<CardView, Refusal>> {

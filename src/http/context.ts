@@ -20,6 +20,9 @@ export type Caller = {
   readonly bootstrapHash: string | null;
 };
 
+/** Whose ids a caller uses: the operator's keys share theirs, and so do a partner's. */
+export const ownerOf = ({ partner }: Caller): string => (partner === null ? "operator" : `partner:${partner}`);
+
 export type AppEnv = {
   Bindings: Env;
   Variables: {

@@ -6,7 +6,7 @@ import { CARD_NOTICES } from "../domain/card-notices.ts";
 import { formatSerial } from "../domain/serial.ts";
 import { servicesOf } from "../services/services.ts";
 import { projectCards } from "../storage/cards.ts";
-import { jobSchema, runJobs, type Job } from "./jobs.ts";
+import { cardActionSchema, runJobs, sweepSchema, type Job } from "./jobs.ts";
 
 const micros = z.number().int().nonnegative();
 const projectionSchema = z.object({
@@ -54,7 +54,13 @@ const noticesSchema = z.object({
 }) satisfies z.ZodType<NoticesEvent>;
 
 /** A notice by itself is what objects of the release before this one send. */
-const messageSchema = z.discriminatedUnion("type", [projectionSchema, noticesSchema, noticeSchema, jobSchema]);
+const messageSchema = z.discriminatedUnion("type", [
+  projectionSchema,
+  noticesSchema,
+  noticeSchema,
+  sweepSchema,
+  cardActionSchema,
+]);
 
 export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<void> {
   const services = servicesOf(env, configOf(env));

@@ -1,21 +1,25 @@
 /** Messages that say whose turn it is: one slice of work each. A slice that fails comes again and brings no other message along. */
 import { z } from "zod";
-import type { JobMessage } from "../services/jobs.ts";
+import { cardActionSlice } from "../services/card-actions.ts";
+import type { CardActionMessage, JobMessage, SweepMessage } from "../services/jobs.ts";
 import type { Services } from "../services/services.ts";
-import { sweepSlice, type SweepDeps } from "../services/sweep.ts";
+import { sweepSlice, type CallCard } from "../services/sweep.ts";
 
-export const jobSchema = z.object({
-  type: z.literal("sweep"),
-  batch: z.number().int(),
-}) satisfies z.ZodType<JobMessage>;
+const number = z.number().int();
+export const sweepSchema = z.object({ type: z.literal("sweep"), batch: number }) satisfies z.ZodType<SweepMessage>;
+export const cardActionSchema = z.object({
+  type: z.literal("card_action"),
+  number,
+}) satisfies z.ZodType<CardActionMessage>;
 
 export type Job = { readonly message: Message; readonly job: JobMessage };
 
 export async function runJobs(services: Services, jobs: readonly Job[]): Promise<void> {
-  const deps: SweepDeps = { ...services, callCard: (call, use) => services.cards.call(call, use) };
+  const callCard: CallCard = (call, use) => services.cards.call(call, use);
   for (const { message, job } of jobs) {
     try {
-      await sweepSlice(deps, job.batch);
+      if (job.type === "sweep") await sweepSlice({ ...services, callCard }, job.batch);
+      else await cardActionSlice({ ...services, callCard }, job.number);
     } catch (error) {
       console.error(JSON.stringify({ event: "job_failed", ...job, attempts: message.attempts, error: String(error) }));
       message.retry();

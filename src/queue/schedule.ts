@@ -1,5 +1,6 @@
-/** What the platform's clock starts: sweeps that stand still, and a slice of the reconciliation. A run that fails is repeated by the next one. */
+/** What the platform's clock starts: sweeps and bulk actions that stand still, and a slice of the reconciliation. A run that fails is repeated by the next one. */
 import { configOf } from "../config.ts";
+import { resumeCardActions } from "../services/card-actions.ts";
 import { reconcileSlice } from "../services/reconcile.ts";
 import { servicesOf } from "../services/services.ts";
 import { resumeSweeps } from "../services/sweep.ts";
@@ -14,6 +15,7 @@ export async function onSchedule(controller: ScheduledController, env: Env): Pro
   const services = servicesOf(env, configOf(env));
   const { db, catalogue, cards, now } = services;
   await resumeSweeps(services);
+  await resumeCardActions(services);
   if (controller.cron === EVERY_MINUTE) return;
   await reconcileSlice({
     catalogue,

@@ -6,11 +6,14 @@ import { SECOND_MS } from "../domain/time.ts";
 
 export type SweepMessage = { readonly type: "sweep"; readonly batch: number };
 
-export type JobMessage = SweepMessage;
+export type CardActionMessage = { readonly type: "card_action"; readonly number: number };
+export type JobMessage = SweepMessage | CardActionMessage;
 
 export type Jobs = {
   /** The next slice of a batch's sweep, after a delay. */
   readonly sweep: (batch: number, delayMs?: number) => Promise<void>;
+  /** The next slice of a bulk action, by its number. */
+  readonly cardAction: (number: number, delayMs?: number) => Promise<void>;
 };
 
 /** The queue's own limit. */
@@ -26,5 +29,8 @@ export function createJobs(queue: Queue): Jobs {
       console.error(JSON.stringify({ event: "job_delayed", ...message, error: String(error) }));
     }
   };
-  return { sweep: (batch, delayMs = 0) => send({ type: "sweep", batch }, delayMs) };
+  return {
+    sweep: (batch, delayMs = 0) => send({ type: "sweep", batch }, delayMs),
+    cardAction: (number, delayMs = 0) => send({ type: "card_action", number }, delayMs),
+  };
 }

@@ -21,9 +21,12 @@ const AT_A_TIME = 20;
 const SPANS_A_SLICE = 50;
 const STALLED_AT_ONCE = 100;
 
+/** Runs something against a card's object; faults become Unavailable. */
+export type CallCard = <T>(call: CardCall, use: (card: CardObject) => Promise<T>) => Promise<T>;
+
 export type SweepDeps = {
   readonly db: Database;
-  readonly callCard: <T>(call: CardCall, use: (card: CardObject) => Promise<T>) => Promise<T>;
+  readonly callCard: CallCard;
   readonly jobs: Jobs;
   readonly now: () => number;
 };

@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createApp } from "../../src/app.ts";
+import { formatSerial } from "../../src/domain/serial.ts";
 import { operatorKey, call, fresh } from "../support/api.ts";
 import { audit, rowsOf } from "../support/audit.ts";
 import { createTenant, issue, order, type Tenant } from "../support/batches.ts";
@@ -131,6 +132,13 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   changeBatch: {
     act: "batch.pause",
     send: async () => ({ path: `/v1/batches/${await withBatch()}`, body: { status: "paused" } }),
+  },
+  orderCardAction: {
+    act: "card.act_on_many",
+    send: async () => ({
+      path: "/v1/cards/actions",
+      body: { id: fresh("audited"), action: "block", reason: "test", serials: [formatSerial({ batch, card: 1 })] },
+    }),
   },
   exportCodes: { act: "batch.export", anew: true, send: async () => ({ path: `/v1/batches/${batch}/codes?to=2` }) },
 };

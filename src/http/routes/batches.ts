@@ -9,7 +9,7 @@ import { changeStanding } from "../../services/change-standing.ts";
 import { issueBatch } from "../../services/issue-batch.ts";
 import { countBatches, findBatch, listBatches, type BatchFilter } from "../../storage/batches.ts";
 import { audited } from "../audited.ts";
-import { createRouter, type AppEnv, type Caller } from "../context.ts";
+import { createRouter, ownerOf, type AppEnv, type Caller } from "../context.ts";
 import { listPage, listQuery, pageOf, totalSchema } from "../cursor.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
@@ -186,9 +186,6 @@ export function batchNumber(text: string): number | undefined {
   const number = /^[1-9]\d{0,7}$/.test(text) ? Number(text) : 0;
   return number >= 1 && number <= MAX_BATCH_NUMBER ? number : undefined;
 }
-
-/** Who an Idempotency-Key belongs to: the operator's keys share theirs, and so do a partner's. */
-const ownerOf = ({ partner }: Caller): string => (partner === null ? "operator" : `partner:${partner}`);
 
 /** Two headers arrive joined by a comma, which the grammar does not know, so they are refused as well. */
 function idempotencyKeyOf(c: Context<AppEnv>): Result<string, Refusal> {

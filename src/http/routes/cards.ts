@@ -1,16 +1,12 @@
 /** One card for operators and partners: live, its ledger, and what can be done to it. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { CardAction } from "../../domain/card-calls.ts";
-import { invalidField, refuse, type Refusal } from "../../domain/errors.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
-import { MAX_DEVICE_NUMBER } from "../../domain/serial.ts";
-import { parseRfc3339 } from "../../domain/time.ts";
-import { createRouter, type Caller } from "../context.ts";
+import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { answers, instant, jsonBody, visibleText } from "../schemas.ts";
+import { answers, jsonBody } from "../schemas.ts";
+import { actFields, readAction } from "../wire/acts.ts";
 import { cardSchema, cardWire, postingSchema, postingWire, serialOf } from "../wire/cards.ts";
 
 const CARD_REFUSALS = [...KEY_REFUSALS, "not_found", "card_halted"] as const;
@@ -36,20 +32,7 @@ const postingsRoute = createRoute({
   responses: answers(200, pageOf(postingSchema), [...CARD_REFUSALS, "invalid_input"]),
 });
 
-const actBody = z
-  .strictObject({
-    action: z.enum(["block", "unblock", "activate", "deactivate", "extend", "release_device", "close"]),
-    reason: visibleText(200, 1),
-    expiresAt: instant.optional().openapi({ description: "With extend only." }),
-    device: z
-      .number()
-      .int()
-      .min(1)
-      .max(MAX_DEVICE_NUMBER)
-      .optional()
-      .openapi({ description: "With release_device only." }),
-  })
-  .openapi("CardAction");
+const actBody = z.strictObject(actFields).openapi("CardAction");
 
 const actRoute = createRoute({
   method: "patch",
@@ -104,20 +87,4 @@ export function cardRoutes() {
   });
 
   return app;
-}
-
-/** Each action with exactly its own field; a till's key may activate and nothing else. */
-function readAction(
-  { action, expiresAt, device }: z.infer<typeof actBody>,
-  caller: Caller,
-): Result<CardAction, Refusal> {
-  if (action !== "activate" && !caller.scopes.has("cards:write")) {
-    return err(refuse("insufficient_scope", "This needs the scope cards:write."));
-  }
-  if ((action === "extend") !== (expiresAt !== undefined))
-    return err(invalidField("/expiresAt", "Needed by extend, and only there."));
-  if ((action === "release_device") !== (device !== undefined))
-    return err(invalidField("/device", "Needed by release_device, and only there."));
-  if (action === "extend") return ok({ action, expiresAtMs: parseRfc3339(expiresAt ?? "") ?? 0 });
-  return ok(action === "release_device" ? { action, device: device ?? 0 } : { action });
 }
