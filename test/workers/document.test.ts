@@ -30,7 +30,7 @@ describe("the OpenAPI document", () => {
     for (const { name, operation } of operations) {
       expect(operation.summary, name).toBeTruthy();
       expect(operation.tags, name).toHaveLength(1);
-      expect(Object.keys(operation.responses)[0], name).toMatch(/^(?:101|20[014])$/);
+      expect(Object.keys(operation.responses)[0], name).toMatch(/^(?:101|20[0124])$/);
     }
   });
 
