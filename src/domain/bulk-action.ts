@@ -71,7 +71,9 @@ export const bulkStatus = ({ dueAtMs, done, failed, position }: BulkAction): Bul
 
 /** Equal orders have equal fingerprints, however they were spelled. */
 export const fingerprintOf = ({ action, reason, targets, dryRun }: BulkOrder): string =>
-  JSON.stringify([Object.entries(action).toSorted(), reason, Object.entries(targets).toSorted(), dryRun]);
+  JSON.stringify([Object.entries(action).toSorted(byName), reason, Object.entries(targets).toSorted(byName), dryRun]);
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
 
 /** A card that does not answer is tried so often, then counts as failed: its own code says that it may be tried again. */
 const MOST_ATTEMPTS = 6;
