@@ -27,8 +27,7 @@ CREATE TABLE `card_actions` (
 	`attempts` integer DEFAULT 0 NOT NULL,
 	`created_at_ms` integer NOT NULL,
 	`updated_at_ms` integer NOT NULL,
-	`due_at_ms` integer,
-	FOREIGN KEY (`partner`) REFERENCES `partners`(`id`) ON UPDATE no action ON DELETE no action
+	`due_at_ms` integer
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `card_actions_id` ON `card_actions` (`owner`,`id`);--> statement-breakpoint

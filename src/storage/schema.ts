@@ -5,13 +5,11 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { BrandDocument } from "../domain/branding.ts";
-import type { Targets } from "../domain/bulk-action.ts";
-import type { CardAction } from "../domain/card-calls.ts";
-import type { CardStatus } from "../domain/card.ts";
-import type { ProblemCode } from "../domain/errors.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { Scope } from "../domain/scopes.ts";
 import type { Bonus } from "../domain/terms.ts";
+
+export * from "./schema-actions.ts";
 
 export const partners = sqliteTable("partners", {
   id: text().primaryKey(),
@@ -226,54 +224,6 @@ export const cards = sqliteTable(
     projectedAtMs: integer("projected_at_ms").notNull(),
   },
   (table) => [primaryKey({ columns: [table.batch, table.card] })],
-);
-
-/** One row per bulk action on cards; once per id and owner. */
-export const cardActions = sqliteTable(
-  "card_actions",
-  {
-    number: integer().primaryKey({ autoIncrement: true }),
-    owner: text().notNull(),
-    id: text().notNull(),
-    fingerprint: text().notNull(),
-    partner: text().references(() => partners.id),
-    actor: text().notNull(),
-    action: text({ mode: "json" }).$type<CardAction>().notNull(),
-    reason: text().notNull(),
-    targets: text({ mode: "json" }).$type<Targets>().notNull(),
-    dryRun: integer("dry_run", { mode: "boolean" }).notNull(),
-    total: integer().notNull(),
-    done: integer().notNull().default(0),
-    failed: integer().notNull().default(0),
-    position: integer().notNull().default(0),
-    attempts: integer().notNull().default(0),
-    createdAtMs: integer("created_at_ms").notNull(),
-    updatedAtMs: integer("updated_at_ms").notNull(),
-    /** null = finished. */
-    dueAtMs: integer("due_at_ms"),
-  },
-  (table) => [
-    uniqueIndex("card_actions_id").on(table.owner, table.id),
-    index("card_actions_due")
-      .on(table.dueAtMs)
-      .where(sql`${table.dueAtMs} is not null`),
-  ],
-);
-
-/** What became of each card of a bulk action. */
-export const cardActionResults = sqliteTable(
-  "card_action_results",
-  {
-    action: integer()
-      .notNull()
-      .references(() => cardActions.number),
-    position: integer().notNull(),
-    serial: text().notNull(),
-    status: text().$type<CardStatus>(),
-    code: text().$type<ProblemCode>(),
-    detail: text(),
-  },
-  (table) => [primaryKey({ columns: [table.action, table.position] })],
 );
 
 /** How far the projection has come with each partner's cards: what lists and reports say of their age. */
