@@ -28,6 +28,7 @@ import { reportRoutes } from "./http/routes/reports.ts";
 import { tokenRoutes } from "./http/routes/tokens.ts";
 import { topUpRoutes } from "./http/routes/top-ups.ts";
 import { trunkRoutes } from "./http/routes/trunks.ts";
+import { webhookRoutes } from "./http/routes/webhooks.ts";
 import { wellKnownRoutes } from "./http/routes/well-known.ts";
 
 /** Called by apps from any origin, without cookies; nothing else answers cross-origin. */
@@ -69,7 +70,7 @@ export function createApp() {
   ])
     app.route("/", routes());
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
-  for (const routes of [reportRoutes, reconciliationRoutes, auditRoutes]) app.route("/", routes());
+  for (const routes of [reportRoutes, reconciliationRoutes, auditRoutes, webhookRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
 
   serveDocument(app);

@@ -1,6 +1,6 @@
 /** Entry: what the platform calls. No logic. */
 import { createApp } from "./app.ts";
-import { consumeCardEvents } from "./queue/card-events.ts";
+import { consume } from "./queue/consume.ts";
 import { onSchedule } from "./queue/schedule.ts";
 
 export { CardAccount } from "./durable/card-account.ts";
@@ -9,6 +9,6 @@ const app = createApp();
 
 export default {
   fetch: app.fetch,
-  queue: consumeCardEvents,
+  queue: consume,
   scheduled: onSchedule,
 } satisfies ExportedHandler<Env>;

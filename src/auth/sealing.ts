@@ -29,6 +29,12 @@ export const trunkSecretPlace = (trunk: string, field: "digest" | "ice"): Secret
   field,
 });
 
+export const webhookSecretPlace = (partner: string, webhook: string): SecretPlace => ({
+  owner: partner,
+  object: `webhook:${webhook}`,
+  field: "secret",
+});
+
 export function createSealer(dataKeys: readonly SecretKey[]): Sealer {
   const imported = new Map<string, CryptoKey>();
 

@@ -74,6 +74,11 @@ export const PROBLEMS = {
   hold_settled: problem(409, "The hold is settled", "Nothing more can be done with it; see its outcome in `hold`."),
   sequence_gap: problem(409, "A step is missing", "Send the step named in `expected` first."),
   id_taken: problem(409, "This id is taken", "Choose another id."),
+  webhook_disabled: problem(
+    409,
+    "The webhook is disabled",
+    "Enable it with PUT first; `disabledReason` says why it is.",
+  ),
   voucher_used: problem(409, "The voucher is used", "It was paid into a card already."),
   card_expired: problem(410, "The card has expired", "Ask the card's provider."),
   card_recalled: problem(410, "The card was recalled", "Ask the card's provider for a new one."),

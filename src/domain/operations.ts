@@ -50,6 +50,14 @@ export const OPERATIONS = {
   createPartnerKey: byKey("keys:write"),
   revokePartnerKey: byKey("keys:write"),
 
+  listWebhooks: byKey("keys:write"),
+  readWebhook: byKey("keys:write"),
+  putWebhook: byKey("keys:write"),
+  deleteWebhook: byKey("keys:write"),
+  rotateWebhookSecret: byKey("keys:write"),
+  testWebhook: byKey("keys:write"),
+  listWebhookDeliveries: byKey("keys:write"),
+
   listTrunks: byOperator("trunks:write", "catalogue:read"),
   readTrunk: byOperator("trunks:write", "catalogue:read"),
   putTrunk: byOperator("trunks:write"),

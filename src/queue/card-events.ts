@@ -3,7 +3,7 @@ import { z } from "zod";
 import { configOf } from "../config.ts";
 import type { CardEvent, NoticeEvent, NoticesEvent } from "../domain/card-calls.ts";
 import { CARD_NOTICES } from "../domain/card-notices.ts";
-import { formatSerial } from "../domain/serial.ts";
+import { recordNotices } from "../services/record-notices.ts";
 import { servicesOf } from "../services/services.ts";
 import { projectCards } from "../storage/cards.ts";
 import { cardActionSchema, runJobs, sweepSchema, type Job } from "./jobs.ts";
@@ -62,9 +62,12 @@ const messageSchema = z.discriminatedUnion("type", [
   cardActionSchema,
 ]);
 
+/** While the database is down, the next time comes later and later, up to a quarter of an hour. */
+const FIRST_RETRY_SECONDS = 5;
+const LONGEST_RETRY_SECONDS = 900;
+
 export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<void> {
   const services = servicesOf(env, configOf(env));
-  const { db, now } = services;
   const jobs: Job[] = [];
   const events: CardEvent[] = [];
   const notices: NoticeEvent[] = [];
@@ -76,7 +79,6 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
     else if (data) jobs.push({ message, job: data });
     else console.error(JSON.stringify({ event: "message_unreadable", id: message.id, attempts: message.attempts }));
   }
-  for (const notice of new Map(notices.map((each) => [each.id, each])).values()) logNotice(notice);
   // Only the newest of each card: one statement must not meet the same row twice.
   const newest = new Map<string, CardEvent>();
   for (const event of events) {
@@ -84,11 +86,15 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
     const known = newest.get(key);
     if (!known || known.state.version < event.state.version) newest.set(key, event);
   }
-  // A failure retries the whole batch; that is safe, and D1 being down fails all of it alike.
-  if (newest.size > 0) await projectCards(db, [...newest.values()], now());
+  try {
+    if (newest.size > 0) await projectCards(services.db, [...newest.values()], services.now());
+    await recordNotices(services, notices);
+  } catch (error) {
+    // The whole batch comes again; that is safe, and D1 being down fails all of it alike.
+    const attempts = Math.max(...batch.messages.map((message) => message.attempts));
+    console.error(JSON.stringify({ event: "card_events_delayed", attempts, error: String(error) }));
+    batch.retryAll({ delaySeconds: Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_RETRY_SECONDS) });
+    return;
+  }
   await runJobs(services, jobs);
-}
-
-function logNotice({ event, id, batch, card }: NoticeEvent): void {
-  console.info(JSON.stringify({ event: "card_notice", notice: event, id, card: formatSerial({ batch, card }) }));
 }

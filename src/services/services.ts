@@ -8,6 +8,7 @@ import { createSealer, type Sealer } from "../auth/sealing.ts";
 import { createRefreshTokens, type RefreshTokens } from "../auth/refresh-tokens.ts";
 import { createSigning, type Signing } from "../auth/signing.ts";
 import type { Config } from "../config.ts";
+import type { AddressRules } from "../domain/webhook-address.ts";
 import { createCardStubs, type CardStubs } from "../durable/stubs.ts";
 import { createCatalogueKv } from "../storage/catalogue-kv.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
@@ -18,6 +19,7 @@ import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import { createCredentials, type Credentials } from "./credentials.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import { createFailureBudget, type FailureBudget } from "./failure-budget.ts";
+import type { WakeDeps } from "./webhook-wakes.ts";
 
 export type Services = {
   readonly db: Database;
@@ -36,6 +38,9 @@ export type Services = {
   readonly jobs: Jobs;
   /** Work that may outlive the answer. */
   readonly later: (work: Promise<unknown>) => void;
+  /** Where partners' webhooks may go. */
+  readonly addressRules: AddressRules;
+  readonly sendWakes: WakeDeps["sendWakes"];
   /** Wall clock in ms; money is timed by the card's own clock. */
   readonly now: () => number;
 };
@@ -84,6 +89,11 @@ function createServices(env: Env, config: Config): Services {
     later: waitUntil,
     refreshTokens: createRefreshTokens(config.refreshKeys),
     credentials: createCredentials({ signing, sealer }),
+    addressRules: {
+      ownHosts: [...config.hosts, ...(config.portalDomain === null ? [] : [config.portalDomain])],
+      allowsLoopback: config.isLocal,
+    },
+    sendWakes: (messages) => env.WEBHOOK_WAKES.sendBatch(messages),
     budget: createFailureBudget({ ask: async (key) => (await env.REDEEM_FAILURES.limit({ key })).success, now }),
   };
 }

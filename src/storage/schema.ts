@@ -10,6 +10,7 @@ import type { Scope } from "../domain/scopes.ts";
 import type { Bonus } from "../domain/terms.ts";
 
 export * from "./schema-actions.ts";
+export * from "./schema-webhooks.ts";
 
 export const partners = sqliteTable("partners", {
   id: text().primaryKey(),

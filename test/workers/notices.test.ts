@@ -1,7 +1,7 @@
 /** Notices from the change that causes them to the queue: in the same transaction, once, under the same id. */
 import { createMessageBatch, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NoticeEvent, NoticesEvent } from "../../src/domain/card-calls.ts";
 import { DAY_MS } from "../../src/domain/time.ts";
 import { consumeCardEvents } from "../../src/queue/card-events.ts";
@@ -166,30 +166,46 @@ describe("a card about to end", () => {
 });
 
 describe("the consumer", () => {
-  it("acknowledges notices with one line each, and a damaged one harms no other", async () => {
+  const made: string[] = [];
+  afterEach(async () => {
+    for (const path of made.splice(0)) await call("DELETE", path, { key: operatorKey() });
+  });
+  const webhook = async (id: string) => {
+    const path = `/v1/partners/${deck.partner}/webhooks/${id}`;
+    made.push(path);
+    const body = { url: "https://hooks.example/", events: ["card.low_balance"] };
+    await call("PUT", path, { key: operatorKey(), body });
+    return async () =>
+      (await call<{ items: { id: string }[] }>("GET", `${path}/deliveries`, { key: operatorKey() })).body.items.map(
+        (delivery) => delivery.id,
+      );
+  };
+  beforeEach(() => {
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response());
+  });
+
+  it("takes every notice once, and a damaged one harms no other", async () => {
+    const logged = await webhook("one");
     const card = await freshCard();
     await debit(card, "d1", "9.00");
     const [event] = last(await drained(card));
-    const lines = vi.spyOn(console, "info").mockImplementation(() => undefined);
     const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const message = { type: "events", events: [event, event] };
     const bodies = [message, message, event, { ...event, event: "card.other" }, { type: "other" }, null];
     const messages = bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body }));
     await consumeCardEvents(createMessageBatch("ringfare-card-events", messages), env);
-    expect(lines.mock.calls.map(([line]) => JSON.parse(line as string) as unknown)).toEqual([
-      { event: "card_notice", notice: "card.low_balance", id: event?.id, card: card.card.serial },
-    ]);
+    expect(await logged()).toEqual([event?.id]);
     expect(errors).toHaveBeenCalledTimes(3);
   });
 
-  it("gets them through the queue itself", async () => {
+  it("gets them through the queues themselves, from the card to the receiver", async () => {
+    const logged = await webhook("two");
     const card = await redeemed(deck.codes[next++]);
     await debit(card, "d1", "9.00");
-    const lines = vi.spyOn(console, "info").mockImplementation(() => undefined);
     await runDurableObjectAlarm(objectOf(card));
-    await vi.waitFor(
-      () => expect(lines.mock.calls.flat().join("\n")).toContain(`evt_${card.card.serial}_2_card_low_balance`),
-      5000,
-    );
+    const id = `evt_${card.card.serial}_2_card_low_balance`;
+    await vi.waitFor(async () => expect(await logged()).toEqual([id]), 20_000);
+    const headers = () => vi.mocked(fetch).mock.calls.map(([, init]) => new Headers(init?.headers as HeadersInit));
+    await vi.waitFor(() => expect(headers().map((sent) => sent.get("webhook-id"))).toContain(id), 20_000);
   });
 });

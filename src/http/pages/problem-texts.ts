@@ -33,6 +33,8 @@ export const MEANINGS: Record<ProblemCode, string> = {
   hold_settled: "The hold was committed, released or has expired, so it cannot change any more.",
   sequence_gap: "Extensions of a hold are numbered from 1; one before this has not arrived.",
   id_taken: "Ids of this kind are shared by everybody on this deployment, and this one exists.",
+  webhook_disabled:
+    "Nothing is sent to a webhook that is switched off, by its owner or because its receiver failed for days.",
   voucher_used: "The credit of this voucher is on another card.",
   card_expired: "The card's time is over. It makes no calls any more.",
   card_recalled: "The provider took this card, or its whole series, out of use.",
