@@ -40,6 +40,7 @@ const UNAUDITED: Readonly<Record<string, string>> = {
   reverseCredit: "the card's postings are its journal",
   reverseDebit: "the card's postings are its journal",
   testWebhook: "sends an event, changes nothing: its entry in the webhook's log is its journal",
+  introspectToken: "reads, changes nothing",
   reconcileCards: "reads and compares, changes nothing",
   verifyAudit: "reads and compares, changes nothing",
 };
