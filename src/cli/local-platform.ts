@@ -104,7 +104,7 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
     const url = (await miniflare.ready).origin;
     const runtimePids = await watchRuntimes();
     await applyMigrations(await miniflare.getD1Database(DATABASE), path.join(PROJECT_ROOT, "migrations"));
-    ticking = setInterval(() => void runSchedule(miniflare), SCHEDULE_EVERY_MS).unref();
+    ticking = setInterval(scheduler(miniflare), SCHEDULE_EVERY_MS).unref();
     return { url, miniflare, runtimePids, stop };
   } catch (error) {
     await stop();
@@ -112,10 +112,20 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
   }
 }
 
-/** Miniflare knows no clock: what wrangler.toml schedules for every minute is called from here. */
-async function runSchedule(miniflare: Miniflare): Promise<void> {
+/** Miniflare knows no clock: what wrangler.toml schedules for every minute, and for every day, is called from here. */
+function scheduler(miniflare: Miniflare): () => void {
+  const today = () => new Date().toISOString().slice(0, 10);
+  let day = today();
+  return () => {
+    void runSchedule(miniflare, "* * * * *");
+    if (day !== today()) void runSchedule(miniflare, "0 0 * * *");
+    day = today();
+  };
+}
+
+async function runSchedule(miniflare: Miniflare, cron: string): Promise<void> {
   try {
-    await (await miniflare.getWorker()).scheduled({ cron: "* * * * *" });
+    await (await miniflare.getWorker()).scheduled({ cron });
   } catch (error) {
     // Stopping; or the next minute does it.
     process.stderr.write(`schedule: ${String(error)}\n`);

@@ -1,9 +1,8 @@
 /** `npm run reconcile`: every touched card proves that its postings give its balances. Nothing is changed. */
-import path from "node:path";
 import { parseArgs } from "node:util";
 import { apiClient } from "./api-client.ts";
-import { readJson } from "./files.ts";
-import { CliError, command, PROJECT_ROOT } from "./tools.ts";
+import { answered, readTarget, type Target } from "./target.ts";
+import { CliError, command } from "./tools.ts";
 
 const USAGE = `Usage: npm run reconcile -- [options]
   --url https://…     the deployment to check (default: the running \`npm start\`)
@@ -12,9 +11,7 @@ const USAGE = `Usage: npm run reconcile -- [options]
 Exit code 1 when a card does not agree, or could not be asked.`;
 
 const CARDS_A_CALL = 100;
-const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost"]);
 
-type Target = { readonly url: string; readonly key: string };
 type Page = {
   readonly checked: number;
   readonly mismatches: readonly { readonly serial: string; readonly what: string }[];
@@ -24,29 +21,10 @@ type Page = {
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** A key goes only to the address it was given for: the demo's never leaves this machine. */
-async function readTarget(url: string | undefined, key: string | undefined): Promise<Target> {
-  if (url !== undefined) {
-    if (key === undefined) throw new CliError("--key is missing.", "--url needs an operator's key of that deployment.");
-    const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "" };
-    if (protocol === "https:" || (protocol === "http:" && LOOPBACK.has(hostname))) return { url, key };
-    throw new CliError(`--url ${JSON.stringify(url)} is no https address.`, "Like --url https://cards.example.com");
-  }
-  const file = path.resolve(PROJECT_ROOT, process.env["RINGFARE_STATE"] || ".ringfare", "demo.json");
-  const demo = (await readJson(file)) as { url?: string; adminKey?: { key?: string } } | undefined;
-  const own = key ?? demo?.adminKey?.key;
-  if (demo?.url === undefined || own === undefined)
-    throw new CliError(`${file} has no address and key.`, "`npm start` makes it; or give --url and --key.");
-  return { url: demo.url, key: own };
-}
-
 function readBatch(text: string | undefined): number | undefined {
   if (text === undefined || /^[1-9]\d{0,7}$/.test(text)) return text === undefined ? undefined : Number(text);
   throw new CliError(`--batch ${JSON.stringify(text)} is no batch number.`, "It is the plain number, such as 12.");
 }
-
-/** `fetch` says only that it failed; that nobody answers there is what the user can act on. */
-const isUnanswered = (error: unknown): boolean => error instanceof TypeError && error.message === "fetch failed";
 
 async function reconcile({ url, key }: Target, batch: number | undefined): Promise<number> {
   const api = apiClient(url, key);
@@ -79,11 +57,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const batch = readBatch(values.batch);
-  const target = await readTarget(values.url, values.key ?? (process.env["RINGFARE_KEY"] || undefined));
-  return reconcile(target, batch).catch((error: unknown) => {
-    if (!isUnanswered(error)) throw error;
-    throw new CliError(`Nobody answers at ${target.url}.`, "Is it running? Locally: `npm start`.");
-  });
+  const target = await readTarget(values);
+  return answered(target, reconcile(target, batch));
 }
 
 if (import.meta.main) await command(main);

@@ -13,16 +13,14 @@ export const CHAIN_START = "0".repeat(64);
 /** Stands where a hash would, of a row that this deployment did not write. No SHA-256 in hex looks like it. */
 export const NOT_OURS = "not ours";
 
-/** `<what>.<verb>`; the first part is the first part of the object too. */
-export type ActName = `${string}.${string}`;
-
 /** Who acts: the id of the key, and whose key it is. */
 export type Actor = { readonly key: string; readonly owner: string; readonly requestId: string };
 
+/** `act` is `<what>.<verb>`; the first part is the first part of the object too. */
 export type Act = {
   /** Whose chain: the partner whose thing it is, or the operator. */
   readonly owner: string;
-  readonly act: ActName;
+  readonly act: string;
   /** `<kind>:<id>`, such as `profile:standard` or `card:000012-0000345`. */
   readonly object: string;
   /** What was asked, without secrets: the reader of the trail may read all of it. */

@@ -3,6 +3,7 @@
  * because classes and thrown errors do not survive the call.
  */
 import type { Balance } from "./balance.ts";
+import type { Doer } from "./card-acts.ts";
 import type { NoticeData, NoticeType } from "./card-notices.ts";
 import type { ProjectedBooks, Reconciliation } from "./card-reconciliation.ts";
 import type { CardCall, CardState, CardStatus } from "./card.ts";
@@ -79,18 +80,17 @@ export type CallRules = { readonly concurrentCalls: number; readonly destination
 /** Details of a call for the statement, kept apart from the books because they are erased after a while. */
 export type CallDetails = Readonly<Record<string, string | number>>;
 
-export type MoneyRequest = {
+export type MoneyRequest = Doer & {
   readonly command: MoneyCommand;
   readonly rules: CallRules;
   readonly details: CallDetails | null;
-  readonly actor: string;
 };
 
 /** A voucher presented to a card. */
 export type TopUpRequest = { readonly id: string; readonly voucher: CardCall };
 
 /** The card that takes another's place and balance. */
-export type ReplaceRequest = { readonly id: string; readonly to: CardCall; readonly actor: string };
+export type ReplaceRequest = Doer & { readonly id: string; readonly to: CardCall };
 
 /** What one card asks of another, in its own name and under its own id. */
 export type ClaimRequest = { readonly card: string; readonly id: string } & (
@@ -114,7 +114,7 @@ export type CardAction =
   | { readonly action: "release_device"; readonly device: number | null };
 
 /** Why and by whose key. With an `id`, a repetition of the very same act does nothing more, for the card's life. */
-export type ActJournal = { readonly reason: string; readonly actor: string; readonly id?: string };
+export type ActJournal = Doer & { readonly reason: string; readonly id?: string };
 
 /** A refusal of a money command may be the pinned one of an earlier, equal request. */
 export type MoneyRefusal = Refusal & { readonly replayed?: boolean };

@@ -265,14 +265,4 @@ export class CardAccountStore {
     );
     this.#saves += 1;
   }
-
-  journal(act: { atMs: number; action: string; reason: string; actor: string }): void {
-    this.#sql.exec(
-      "INSERT INTO acts (at_ms, action, reason, actor) VALUES (?, ?, ?, ?)",
-      act.atMs,
-      act.action,
-      act.reason,
-      act.actor,
-    );
-  }
 }

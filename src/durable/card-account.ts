@@ -39,6 +39,7 @@ import { CardAlarm } from "./card-alarm.ts";
 import { CardClaims } from "./card-claims.ts";
 import { CardDevices } from "./card-devices.ts";
 import { CardGuardStore } from "./card-guard-store.ts";
+import { CardJournal } from "./card-journal.ts";
 import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
 import { CardReconcile } from "./card-reconcile.ts";
@@ -66,6 +67,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     super(ctx, env);
     this.#store = new CardAccountStore(ctx.storage.sql);
     const store = this.#store;
+    const journal = new CardJournal(ctx.storage.sql, (message) => this.env.CARD_EVENTS.send(message));
     const outbox = new CardOutbox(ctx.storage.sql, (notices) => this.env.CARD_EVENTS.send(notices));
     this.#turns = new CardTurns(ctx, { store, outbox, onChange: () => this.#live.tell() });
     this.#live = new CardLive(ctx, {
@@ -73,20 +75,22 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       verify: (token, nowMs) => (this.#signing ??= createSigning(configOf(this.env))).verifyAccess(token, nowMs),
       wakeBy: (atMs) => this.#turns.wakeBy(atMs),
     });
-    this.#devices = new CardDevices({ store, guards: new CardGuardStore(ctx.storage.sql), turns: this.#turns });
-    this.#acts = new CardActs({ store, turns: this.#turns, devices: this.#devices });
-    this.#money = new CardMoney(store, this.#turns);
+    const guards = new CardGuardStore(ctx.storage.sql);
+    this.#devices = new CardDevices({ store, guards, turns: this.#turns, journal });
+    this.#acts = new CardActs({ store, turns: this.#turns, devices: this.#devices, journal });
+    this.#money = new CardMoney(store, { turns: this.#turns, journal });
     this.#claims = new CardClaims(this.#turns);
     this.#transfers = new CardTransfers({
       store,
       transfers: new CardTransferStore(ctx.storage.sql),
       failures: new VoucherFailures(ctx.storage.sql),
       turns: this.#turns,
+      journal,
       cards: () => createCardStubs(this.env.CARDS, configOf(this.env).jurisdiction),
     });
     const resume = () => this.#transfers.resume();
     const project = (event: CardEvent) => this.env.CARD_EVENTS.send(event);
-    this.#alarm = new CardAlarm({ store, outbox, turns: this.#turns, live: this.#live, project, resume });
+    this.#alarm = new CardAlarm({ store, outbox, journal, turns: this.#turns, live: this.#live, project, resume });
   }
 
   /** Only a Worker of ours reaches this, to open a socket. */

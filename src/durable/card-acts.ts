@@ -2,6 +2,7 @@
  * What operators do to a card apart from its money: one turn each, journalled. An act that carries an id is done once:
  * a bulk action that lost its way and comes again must not undo what somebody decided about the card meanwhile.
  */
+import { actionDetails, isSameCard } from "../domain/card-acts.ts";
 import type { ActJournal, CardAction, CardView } from "../domain/card-calls.ts";
 import type { CardCall, CardState } from "../domain/card.ts";
 import { isActive, type Device } from "../domain/devices.ts";
@@ -12,10 +13,16 @@ import { NOTHING_MOVED } from "../domain/ledger/posting.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
 import type { CardDevices } from "./card-devices.ts";
+import type { CardJournal } from "./card-journal.ts";
 import type { CardTurns, Turn } from "./card-turns.ts";
 import { cardView } from "./card-views.ts";
 
-type Parts = { readonly store: CardAccountStore; readonly turns: CardTurns; readonly devices: CardDevices };
+type Parts = {
+  readonly store: CardAccountStore;
+  readonly turns: CardTurns;
+  readonly devices: CardDevices;
+  readonly journal: CardJournal;
+};
 
 /** What an act comes to: devices to sign out, or a decision about the card. */
 type Plan = { readonly leaving: readonly Device[] } | { readonly decision: Decision };
@@ -24,14 +31,16 @@ export class CardActs {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
   readonly #devices: CardDevices;
+  readonly #journal: CardJournal;
 
-  constructor({ store, turns, devices }: Parts) {
+  constructor({ store, turns, devices, journal }: Parts) {
     this.#store = store;
     this.#turns = turns;
     this.#devices = devices;
+    this.#journal = journal;
   }
 
-  act(call: CardCall, action: CardAction, { reason, actor, id }: ActJournal): Result<CardView, Refusal> {
+  act(call: CardCall, action: CardAction, { reason, id, ...doer }: ActJournal): Result<CardView, Refusal> {
     return this.#turns.take(call, (turn) => {
       const content = JSON.stringify(action);
       const known = id !== undefined && turn.touched ? this.#store.outcome("act", id) : undefined;
@@ -39,7 +48,8 @@ export class CardActs {
       const plan = this.#plan(turn, action);
       if (!plan.ok) return plan;
       const state = this.#carryOut(turn, plan.value);
-      this.#store.journal({ atMs: turn.nowMs, action: action.action, reason, actor });
+      const act = { action: action.action, details: actionDetails(action), reason };
+      if ("leaving" in plan.value || !isSameCard(turn.state, state)) this.#journal.add(turn, act, doer);
       if (id !== undefined) this.#pin(id, content, turn, state);
       return ok(this.#view({ ...turn, state, touched: true }));
     });

@@ -8,6 +8,7 @@ import type { CardState } from "../domain/card.ts";
 import { formatSerial } from "../domain/serial.ts";
 import { DAY_MS } from "../domain/time.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
+import type { CardJournal } from "./card-journal.ts";
 import type { CardLive } from "./card-live.ts";
 import type { CardOutbox } from "./card-outbox.ts";
 import type { CardTurns } from "./card-turns.ts";
@@ -21,6 +22,7 @@ type Parts = {
   readonly store: CardAccountStore;
   readonly turns: CardTurns;
   readonly outbox: CardOutbox;
+  readonly journal: CardJournal;
   readonly live: CardLive;
   readonly project: (event: CardEvent) => Promise<unknown>;
   /** Goes on with open transfers; answers when to come back. */
@@ -46,7 +48,8 @@ export class CardAlarm {
     const isSent = await this.#attempt("notices_delayed", batch, state, () =>
       this.#parts.outbox.drain(batch, state, nowMs),
     );
-    if (!isTold || !isSent) await turns.wake(nowMs + RETRY_MS);
+    const isAudited = await this.#attempt("audit_delayed", batch, state, () => this.#parts.journal.drain(batch, state));
+    if (!isTold || !isSent || !isAudited) await turns.wake(nowMs + RETRY_MS);
     const resumeMs = await this.#parts.resume();
     const oldestCallMs = store.eraseCalls(nowMs - CALL_DETAILS_KEPT_MS);
     const ends = state.balance.available > 0 && state.expiresAtMs !== null ? [state.expiresAtMs + 1] : [];

@@ -32,22 +32,30 @@ import {
   type TakeoverRequest,
 } from "../domain/takeover.ts";
 import { firstUseEndMs } from "../domain/terms.ts";
+import type { CardJournal } from "./card-journal.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
 import type { CardGuardStore } from "./card-guard-store.ts";
 import type { CardTurns, Turn } from "./card-turns.ts";
 import { redeemedView } from "./card-views.ts";
 
-type Parts = { readonly store: CardAccountStore; readonly guards: CardGuardStore; readonly turns: CardTurns };
+type Parts = {
+  readonly store: CardAccountStore;
+  readonly guards: CardGuardStore;
+  readonly turns: CardTurns;
+  readonly journal: CardJournal;
+};
 
 export class CardDevices {
   readonly #store: CardAccountStore;
   readonly #guards: CardGuardStore;
   readonly #turns: CardTurns;
+  readonly #journal: CardJournal;
 
-  constructor({ store, guards, turns }: Parts) {
+  constructor({ store, guards, turns, journal }: Parts) {
     this.#store = store;
     this.#guards = guards;
     this.#turns = turns;
+    this.#journal = journal;
   }
 
   redeem(call: CardCall, device: NewDevice, takeover: TakeoverRequest | null): Result<Redeemed, Refusal> {
@@ -101,12 +109,8 @@ export class CardDevices {
     if (refusal) return err(refusal);
     const leaving = longestUnseen(all);
     if (leaving) for (const gone of signedOut(all, leaving)) this.#store.saveDevice(gone);
-    this.#store.journal({
-      atMs: nowMs,
-      action: "takeover",
-      reason: request.rule,
-      actor: `device ${state.lastDevice + 1}`,
-    });
+    const act = { action: "takeover", details: {}, reason: request.rule };
+    this.#journal.add(turn, act, { actor: `device ${state.lastDevice + 1}` });
     return this.#bind(turn, device);
   }
 

@@ -9,7 +9,9 @@ import { decide } from "../domain/ledger/decide.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { formatSerial, parseSipUser } from "../domain/serial.ts";
 import { reviveUntilMs } from "../domain/terms.ts";
+import { moneyAct } from "../domain/card-acts.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
+import type { CardJournal } from "./card-journal.ts";
 import type { CardTurns, Turn } from "./card-turns.ts";
 import type { Outcome } from "./rows.ts";
 
@@ -21,13 +23,18 @@ const NEVER_PINNED: ReadonlySet<ProblemCode> = new Set(["sequence_gap", "hold_se
 export class CardMoney {
   readonly #store: CardAccountStore;
   readonly #turns: CardTurns;
+  readonly #journal: CardJournal;
 
-  constructor(store: CardAccountStore, turns: CardTurns) {
+  constructor(
+    store: CardAccountStore,
+    { turns, journal }: { readonly turns: CardTurns; readonly journal: CardJournal },
+  ) {
     this.#store = store;
     this.#turns = turns;
+    this.#journal = journal;
   }
 
-  run(turn: Turn, { command, rules, details, actor }: MoneyRequest): Result<MoneyOutcome, MoneyRefusal> {
+  run(turn: Turn, { command, rules, details, ...doer }: MoneyRequest): Result<MoneyOutcome, MoneyRefusal> {
     const id = outcomeId(command);
     const pinned = turn.touched ? this.#store.outcome(command.type, id) : undefined;
     if (pinned) return this.#replay(turn, command, pinned);
@@ -43,9 +50,8 @@ export class CardMoney {
     // Only a new refusal can make the kept ones too many.
     if (isKept && !decision.ok) this.#store.forgetOldRefusals(turn.nowMs);
     if (!decision.ok) return err(this.#explained(turn, decision.error));
-    if (command.type === "release" && command.reason !== null) {
-      this.#store.journal({ atMs: turn.nowMs, action: "release_hold", reason: command.reason, actor });
-    }
+    const act = moneyAct(command, turn.state.currency, outcome.movedMicros);
+    if (act) this.#journal.add(turn, act, doer);
     return ok(toOutcome(turn, command, outcome, decision.value.hold, false));
   }
 

@@ -2,6 +2,7 @@
  * SQL of a card's transfers: what it has begun with other cards.
  * An open row is an intent, and holds all that is needed to bring it to its end; a done one says what became of it.
  */
+import type { Doer } from "../domain/card-acts.ts";
 import type { CardCall } from "../domain/card.ts";
 import type { Row } from "./rows.ts";
 
@@ -18,7 +19,12 @@ export type Transfer = TransferKey & {
 };
 
 /** The calls as the Worker made them, for steps that no Worker waits for. */
-export type OpenTransfer = Transfer & { readonly call: CardCall; readonly otherCall: CardCall };
+export type OpenTransfer = Transfer & {
+  readonly call: CardCall;
+  readonly otherCall: CardCall;
+  /** Of a replacement: who asked for it. */
+  readonly doer?: Doer;
+};
 
 export class CardTransferStore {
   readonly #sql: SqlStorage;
@@ -44,7 +50,7 @@ export class CardTransferStore {
       .exec<Row>("SELECT * FROM transfers WHERE kind = ? AND id = ? AND step <> 'done'", kind, id)
       .toArray();
     if (!row) return undefined;
-    const calls = JSON.parse(row["calls"] as string) as Pick<OpenTransfer, "call" | "otherCall">;
+    const calls = JSON.parse(row["calls"] as string) as Pick<OpenTransfer, "call" | "otherCall" | "doer">;
     return { ...transferOf(row), ...calls };
   }
 
@@ -55,7 +61,7 @@ export class CardTransferStore {
       .map((row) => ({ kind: row["kind"] as TransferKind, id: row["id"] as string }));
   }
 
-  begin({ kind, id, other, amountMicros, call, otherCall }: Omit<OpenTransfer, "step">, atMs: number): void {
+  begin({ kind, id, other, amountMicros, call, otherCall, doer }: Omit<OpenTransfer, "step">, atMs: number): void {
     this.#sql.exec(
       "INSERT INTO transfers (kind, id, step, other, amount, at_ms, calls) VALUES (?, ?, 'claim', ?, ?, ?, ?)",
       kind,
@@ -63,7 +69,7 @@ export class CardTransferStore {
       other,
       amountMicros,
       atMs,
-      JSON.stringify({ call, otherCall }),
+      JSON.stringify({ call, otherCall, doer }),
     );
   }
 

@@ -25,9 +25,11 @@ import {
   topUpRefusal,
   voucherCredit,
 } from "../domain/ledger/transfers.ts";
+import { formatAmount } from "../domain/money.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { formatSerial } from "../domain/serial.ts";
 import { reviveUntilMs } from "../domain/terms.ts";
+import type { CardJournal } from "./card-journal.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
 import { writeDecision } from "./card-claims.ts";
 import { isPinned } from "./card-money.ts";
@@ -48,6 +50,7 @@ type Parts = {
   readonly transfers: CardTransferStore;
   readonly failures: VoucherFailures;
   readonly turns: CardTurns;
+  readonly journal: CardJournal;
   readonly cards: () => CardStubs;
 };
 
@@ -56,15 +59,17 @@ export class CardTransfers {
   readonly #transfers: CardTransferStore;
   readonly #failures: VoucherFailures;
   readonly #turns: CardTurns;
+  readonly #journal: CardJournal;
   readonly #cards: () => CardStubs;
   /** One driver a transfer: a question of one that has ended must not arrive after its answer. */
   readonly #driving = new Map<string, Promise<Refusal | null>>();
 
-  constructor({ store, transfers, failures, turns, cards }: Parts) {
+  constructor({ store, transfers, failures, turns, journal, cards }: Parts) {
     this.#store = store;
     this.#transfers = transfers;
     this.#failures = failures;
     this.#turns = turns;
+    this.#journal = journal;
     this.#cards = cards;
   }
 
@@ -129,7 +134,7 @@ export class CardTransfers {
     return ok({ id, replayed: false });
   }
 
-  #beginReplace(turn: Turn, { id, to, actor }: ReplaceRequest): Result<Begun, MoneyRefusal> {
+  #beginReplace(turn: Turn, { id, to, ...doer }: ReplaceRequest): Result<Begun, MoneyRefusal> {
     const { call, state, nowMs } = turn;
     const other = serialOf(to);
     const known = turn.touched ? this.#known(turn, { kind: "replace", id }, other) : undefined;
@@ -142,8 +147,7 @@ export class CardTransfers {
       return err(this.#explained(turn, decision.error));
     }
     this.#turns.commit(call.terms.number, decision.value);
-    this.#begin(turn, { kind: "replace", id, other, amountMicros: 0, call, otherCall: to });
-    this.#store.journal({ atMs: nowMs, action: "replace", reason: `to ${other}`, actor });
+    this.#begin(turn, { kind: "replace", id, other, amountMicros: 0, call, otherCall: to, doer });
     return ok({ id, replayed: false });
   }
 
@@ -236,8 +240,13 @@ export class CardTransfers {
     assert(decision.ok, "what was promised is not refused");
     const written = writeDecision(this.#turns, turn, decision);
     const { applied, state: after } = decision.value;
-    if (kind === "replace") this.#transfers.moved(asked, applied.movedMicros);
-    else {
+    if (kind === "replace") {
+      this.#transfers.moved(asked, applied.movedMicros);
+      const moved = formatAmount(applied.movedMicros, state.currency);
+      // One that the release before began was journaled then.
+      if (asked.doer)
+        this.#journal.add(turn, { action: "replace", details: { id, to: other, moved }, reason: null }, asked.doer);
+    } else {
       this.#store.pin(kind, id, { ...outcomeOf({ ...turn, state: after }, other), ...applied });
       this.#transfers.end(asked);
     }

@@ -197,6 +197,12 @@ CREATE TABLE guard (
 ) STRICT;
 `;
 
+/** What the audit trail is told of acts, and how far it has been told. Acts of before stay in the journal alone. */
+const AUDITED_ACTS = `
+ALTER TABLE acts ADD COLUMN told TEXT;
+ALTER TABLE card ADD COLUMN acts_told INTEGER NOT NULL DEFAULT 0;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
@@ -205,6 +211,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, sql: NOTICES_IN_ORDER },
   { version: 6, sql: SOFTPHONES },
   { version: 7, sql: GUARD },
+  { version: 8, sql: AUDITED_ACTS },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

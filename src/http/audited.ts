@@ -4,15 +4,16 @@
  */
 import type { Context } from "hono";
 import { OPERATOR, type Act, type Actor } from "../domain/audit.ts";
+import type { Doer } from "../domain/card-acts.ts";
 import type { Audited } from "../services/audit.ts";
 import type { AppEnv } from "./context.ts";
 
 /** Who acts, as the trail names them. */
-export const actorOf = ({ var: { caller, requestId } }: Context<AppEnv>): Actor => ({
-  key: caller.keyId,
-  owner: caller.partner ?? OPERATOR,
-  requestId,
-});
+export function actorOf(c: Context<AppEnv>): Actor {
+  // Switches come by here with every step of a call: `var` would copy all variables.
+  const { keyId, partner } = c.get("caller");
+  return { key: keyId, owner: partner ?? OPERATOR, requestId: c.get("requestId") };
+}
 
 /** For writes: the row goes into their batch, see `auditRow`. */
 export const audited =
@@ -22,3 +23,9 @@ export const audited =
 
 /** For acts that write nothing else, such as an export: awaited before anything is handed out. */
 export const recordAct = (c: Context<AppEnv>, act: Act): Promise<void> => c.var.services.audit.record(actorOf(c), act);
+
+/** For acts on a card: its object journals them and tells the trail itself, see `CardJournal`. */
+export const doerOf = (c: Context<AppEnv>): Required<Doer> => {
+  const { key, ...by } = actorOf(c);
+  return { actor: key, by };
+};

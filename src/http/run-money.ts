@@ -5,6 +5,7 @@ import { destinationIsAllowed } from "../domain/destination.ts";
 import type { Refusal } from "../domain/errors.ts";
 import type { MoneyCommand } from "../domain/ledger/commands.ts";
 import type { Result } from "../domain/result.ts";
+import { doerOf } from "./audited.ts";
 import type { AppEnv } from "./context.ts";
 import type { FoundCard } from "./find-card.ts";
 import { problem } from "./problem.ts";
@@ -23,7 +24,7 @@ export async function runMoney(
     destinationAllowed:
       destination === null || (terms.profile !== null && destinationIsAllowed(terms.profile.destinations, destination)),
   };
-  const request = { command, rules, details, actor: c.get("caller").keyId };
+  const request = { command, rules, details, ...doerOf(c) };
   const done = await c.get("services").cards.call(call, (card) => card.money(call, request));
   const replayed = done.ok ? done.value.replayed : done.error.replayed === true;
   if (replayed) c.header("Idempotency-Replayed", "true");

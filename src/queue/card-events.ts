@@ -1,6 +1,7 @@
 /** The queue's consumer: at least once, any order, so what it does is idempotent. A poisoned message harms no other. */
 import { z } from "zod";
 import { configOf } from "../config.ts";
+import type { ActsEvent, AuditedAct } from "../domain/card-acts.ts";
 import type { CardEvent, NoticeEvent, NoticesEvent } from "../domain/card-calls.ts";
 import { CARD_NOTICES } from "../domain/card-notices.ts";
 import { recordNotices } from "../services/record-notices.ts";
@@ -53,11 +54,30 @@ const noticesSchema = z.object({
   events: z.array(noticeSchema),
 }) satisfies z.ZodType<NoticesEvent>;
 
+const actsSchema = z.object({
+  type: z.literal("acts"),
+  acts: z.array(
+    z.object({
+      id: z.string(),
+      atMs: z.number().int(),
+      owner: z.string(),
+      act: z.string(),
+      object: z.string(),
+      details: z.record(z.string(), z.unknown()),
+      reason: z.string().nullable(),
+      actor: z.string(),
+      actorOwner: z.string(),
+      requestId: z.string(),
+    }),
+  ),
+}) satisfies z.ZodType<ActsEvent>;
+
 /** A notice by itself is what objects of the release before this one send. */
 const messageSchema = z.discriminatedUnion("type", [
   projectionSchema,
   noticesSchema,
   noticeSchema,
+  actsSchema,
   sweepSchema,
   cardActionSchema,
 ]);
@@ -71,11 +91,13 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
   const jobs: Job[] = [];
   const events: CardEvent[] = [];
   const notices: NoticeEvent[] = [];
+  const acts: AuditedAct[] = [];
   for (const message of batch.messages) {
     const { data } = messageSchema.safeParse(message.body);
     if (data?.type === "card") events.push(data);
     else if (data?.type === "events") notices.push(...data.events);
     else if (data?.type === "event") notices.push(data);
+    else if (data?.type === "acts") acts.push(...data.acts);
     else if (data) jobs.push({ message, job: data });
     else console.error(JSON.stringify({ event: "message_unreadable", id: message.id, attempts: message.attempts }));
   }
@@ -89,6 +111,7 @@ export async function consumeCardEvents(batch: MessageBatch, env: Env): Promise<
   try {
     if (newest.size > 0) await projectCards(services.db, [...newest.values()], services.now());
     await recordNotices(services, notices);
+    if (acts.length > 0) await services.audit.recordAll(acts);
   } catch (error) {
     // The whole batch comes again; that is safe, and D1 being down fails all of it alike.
     const attempts = Math.max(...batch.messages.map((message) => message.attempts));

@@ -1,11 +1,12 @@
 /**
- * What the platform's clock starts: sweeps and bulk actions that stand still, webhooks whose wake was lost, and a slice of
- * the reconciliation. A run that fails is repeated by the next one.
+ * What the platform's clock starts: sweeps and bulk actions that stand still, webhooks whose wake was lost, a slice of
+ * the reconciliation, and the ends of the audit trail. A run that fails is repeated by the next one.
  */
 import { configOf } from "../config.ts";
 import { resumeCardActions } from "../services/card-actions.ts";
 import { reconcileSlice } from "../services/reconcile.ts";
 import { servicesOf, type Services } from "../services/services.ts";
+import { logHeads } from "../services/verify-audit.ts";
 import { resumeSweeps } from "../services/sweep.ts";
 import { tidyWebhooks, wakeDeliverers } from "../services/webhook-wakes.ts";
 import { listCards } from "../storage/cards.ts";
@@ -13,6 +14,7 @@ import { createReconcileCursor } from "../storage/reconcile-cursor.ts";
 
 /** As wrangler.toml says it. What was lost on its way is sent for every minute; the rest has its own pace. */
 const EVERY_MINUTE = "* * * * *";
+const EVERY_DAY = "0 0 * * *";
 const EVERY_CARD = { partner: null, batch: null, status: null };
 
 export async function onSchedule(controller: ScheduledController, env: Env): Promise<void> {
@@ -21,7 +23,12 @@ export async function onSchedule(controller: ScheduledController, env: Env): Pro
   await resumeWebhooks(services, controller.cron === EVERY_MINUTE);
   await resumeSweeps(services);
   await resumeCardActions(services);
+  await services.audit.chainAll(null);
   if (controller.cron === EVERY_MINUTE) return;
+  if (controller.cron === EVERY_DAY) {
+    await logHeads(services, (line) => console.info(JSON.stringify(line)));
+    return;
+  }
   await reconcileSlice({
     catalogue,
     callCard: (call, use) => cards.call(call, use),

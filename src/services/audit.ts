@@ -13,7 +13,17 @@ import {
   type AuditRow,
   type ChainPosition,
 } from "../domain/audit.ts";
-import { type AuditEntry, type Link, ownersUnchained, readUnchained, recordAct, writeLinks } from "../storage/audit.ts";
+import type { AuditedAct } from "../domain/card-acts.ts";
+import {
+  type AuditEntry,
+  type Link,
+  ownersUnchained,
+  readUnchained,
+  recordAct,
+  recordActs,
+  type WholeEntry,
+  writeLinks,
+} from "../storage/audit.ts";
 import type { Database } from "../storage/database.ts";
 
 const ROWS_AT_ONCE = 200;
@@ -25,8 +35,8 @@ export type AuditTrail = {
   run<T>(actor: Actor, act: Act, work: (entry: AuditEntry) => Promise<T>): Promise<T>;
   /** An act that is nothing but its row: throws Unavailable when that could not be written. */
   record(actor: Actor, act: Act): Promise<void>;
-  /** A row for an act with an id of its own, which may arrive more than once. */
-  entry(actor: Actor, act: Act, identity: { readonly id: string; readonly atMs: number }): Promise<AuditEntry>;
+  /** Acts with ids of their own, which may arrive more than once. */
+  recordAll(acts: readonly AuditedAct[]): Promise<void>;
   /** Chains what waits in one chain. Safe at any time and from anywhere. */
   chain(owner: string): Promise<void>;
   /** Chains what a crash left, in one chain or in all of them (null). */
@@ -39,15 +49,20 @@ export type Audited = <T>(act: Act, work: (entry: AuditEntry) => Promise<T>) => 
 export function createAuditTrail({ db, seal, now }: Deps): AuditTrail {
   const trail: AuditTrail = {
     async run(actor, act, work) {
-      const done = await work(await trail.entry(actor, act, { id: crypto.randomUUID(), atMs: now() }));
+      const done = await work(await entryOf(actor, act, { id: crypto.randomUUID(), atMs: now() }));
       await chainSoon(act.owner);
       return done;
     },
     record: (actor, act) => trail.run(actor, act, (entry) => recordAct(db, entry)),
-    async entry({ key, owner: actorOwner, requestId }, { owner, act, object, details, reason = null }, { id, atMs }) {
-      const known = { id, owner, atMs, actor: key, actorOwner, act };
-      const sealed = await seal.seal(sealedText(known));
-      return { ...known, object, details: JSON.stringify(details), reason, requestId, seal: sealed };
+    async recordAll(acts) {
+      const once = new Map(acts.map((each) => [each.id, each])).values();
+      const entries = await Promise.all(
+        Array.from(once, ({ actor, actorOwner, requestId, id, atMs, ...act }) =>
+          entryOf({ key: actor, owner: actorOwner, requestId }, act, { id, atMs }),
+        ),
+      );
+      await recordActs(db, entries);
+      for (const owner of new Set(entries.map((entry) => entry.owner))) await chainSoon(owner);
     },
     async chain(owner) {
       for (;;) {
@@ -60,6 +75,16 @@ export function createAuditTrail({ db, seal, now }: Deps): AuditTrail {
       for (const each of await ownersUnchained(db, owner)) await trail.chain(each);
     },
   };
+
+  async function entryOf(
+    { key, owner: actorOwner, requestId }: Actor,
+    { owner, act, object, details, reason = null }: Act,
+    { id, atMs }: { readonly id: string; readonly atMs: number },
+  ): Promise<WholeEntry> {
+    const known = { id, owner, atMs, actor: key, actorOwner, act };
+    const sealed = await seal.seal(sealedText(known));
+    return { ...known, object, details: JSON.stringify(details), reason, requestId, seal: sealed };
+  }
 
   /** The act is done and its row is written: that the chain waits is nobody's failure. */
   async function chainSoon(owner: string): Promise<void> {

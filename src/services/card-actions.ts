@@ -49,6 +49,8 @@ type Deps = {
 
 export type Ordered = { readonly action: BulkAction; readonly isReplay: boolean };
 
+const manyObject = (id: string): string => `card:many:${id}`;
+
 /** Once per id and owner: the same order again answers how far it is, another one is refused. */
 export async function orderCardAction(
   { db, jobs, now }: Pick<Deps, "db" | "jobs" | "now">,
@@ -60,7 +62,7 @@ export async function orderCardAction(
   const act = {
     owner: caller.partner ?? OPERATOR,
     act: "card.act_on_many",
-    object: `card:many:${id}`,
+    object: manyObject(id),
     details: { ...action, cards: sizeOf(targets), from: serialAt(targets, 0), dryRun },
     reason,
   } as const;
@@ -116,7 +118,9 @@ async function attempt({ catalogue, callCard }: Deps, bulk: BulkAction, position
   const isReached = terms && ref.card <= terms.batch.quantity && [null, terms.batch.partner].includes(partner);
   if (!isReached) return err(refuse("not_found"));
   const call = cardCall(terms, ref.card);
-  const journal = { reason, actor, id: `${owner}/${id}` };
+  // The request has ended long ago: the row of the order is what this act belongs to.
+  const by = { owner: partner ?? OPERATOR, requestId: manyObject(id) };
+  const journal = { reason, actor, by, id: `${owner}/${id}` };
   const view = await callCard(call, (card) =>
     bulk.dryRun ? card.tryAct(call, action) : card.act(call, action, journal),
   );

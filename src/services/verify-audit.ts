@@ -25,14 +25,22 @@ export async function verifyEnds(
   { db, audit }: Deps,
   owner: string | null,
   logged: readonly ChainHead[],
-): Promise<Finding[]> {
+): Promise<{ readonly findings: readonly Finding[]; readonly heads: readonly ChainHead[] }> {
   await audit.chainAll(owner);
   const ends = await readChainEnds(db, owner);
   const lost = logged.length === 0 ? [] : await lostHeads(db, logged);
-  return [
+  const findings = [
     ...ends.flatMap(endFindings),
     ...lost.map((head) => ({ owner: head.owner, seq: head.seq, what: "is not the row that was logged as the end" })),
   ];
+  return { findings, heads: ends.flatMap(({ owner: of, head }) => (head ? [{ owner: of, ...head }] : [])) };
+}
+
+/** A line for the end of every chain: what was logged where nobody can change it proves a chain that was rewritten. */
+export async function logHeads(deps: Deps, log: (line: Readonly<Record<string, unknown>>) => void): Promise<void> {
+  const { findings, heads } = await verifyEnds(deps, null, []);
+  for (const { owner, seq, hash } of heads) log({ event: "audit_head", owner, seq, hash });
+  for (const finding of findings) log({ event: "alert", alert: "audit_chain", ...finding });
 }
 
 /** One page of rows, after `after` in the order of owners and numbers. `verifyEnds` comes before the first. */

@@ -50,6 +50,23 @@ export async function recordAct(db: Database, entry: AuditEntry): Promise<void> 
   await db.write("audit", (q) => auditRow(q, entry, "always"));
 }
 
+/** Nothing of it is left to the database. */
+export type WholeEntry = AuditEntry & { readonly object: string; readonly details: string };
+
+/** Acts that come through the queue, of any owners, in one statement. An id that is there already is left out. */
+export async function recordActs(db: Database, entries: readonly WholeEntry[]): Promise<void> {
+  const json = JSON.stringify(entries);
+  const isNew = sql`NOT EXISTS (SELECT 1 FROM audit AS k WHERE k.id = value->>'id')`;
+  await db.write("audit", (q) =>
+    q.insert(audit).select(
+      sql`SELECT value->>'owner', ${nextSeq(sql`value->>'owner'`)} - 1 + row_number() OVER (PARTITION BY value->>'owner' ORDER BY key),
+          value->>'id', value->>'atMs', value->>'actor', value->>'actorOwner', value->>'act', value->>'object', value->>'details',
+          value->>'reason', value->>'requestId', value->>'seal', NULL, NULL
+        FROM json_each(${json}) WHERE ${isNew}`,
+    ),
+  );
+}
+
 export type Unchained = { readonly before: ChainPosition; readonly rows: readonly AuditRow[] };
 
 /** The oldest rows that wait to be chained, and the place they go on from. */

@@ -1,6 +1,6 @@
 /** The audit trail: read by whose acts it holds, and proved. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { OPERATOR, type Finding } from "../../domain/audit.ts";
+import { OPERATOR, type ChainHead, type Finding } from "../../domain/audit.ts";
 import { parseRfc3339 } from "../../domain/time.ts";
 import { verifyEnds, verifyRows, type Place } from "../../services/verify-audit.ts";
 import { listAudit, type AuditPosition } from "../../storage/audit.ts";
@@ -75,6 +75,10 @@ const verify = createRoute({
     z
       .object({
         checked: z.number().int(),
+        heads: z
+          .array(z.object({ owner: z.string(), seq: z.number().int(), hash: z.string() }))
+          .optional()
+          .openapi({ description: "Where each chain ends now; with the first page." }),
         findings: z.array(z.object({ owner: z.string(), seq: z.number().int(), what: z.string() })),
         nextCursor: z.string().nullable(),
       })
@@ -122,7 +126,8 @@ export function auditRoutes() {
 
   app.openapi(verify, async (c) => {
     const { caller, services } = c.var;
-    const { partner, heads, ...query } = c.req.valid("json");
+    const { partner, heads: logged, ...query } = c.req.valid("json");
+    let heads: ChainHead[] | undefined;
     const owner = caller.partner ?? partner ?? null;
     const findings: Finding[] = [];
     if (isForeign(caller.partner, partner)) return c.json({ checked: 0, findings, nextCursor: null }, 200);
@@ -132,8 +137,10 @@ export function auditRoutes() {
       filter: { partner },
       read: async ({ after, take }: Window<Place>) => {
         if (after === null) {
-          const known = heads.filter((head) => owner === null || head.owner === owner);
-          findings.push(...(await verifyEnds(services, owner, known)));
+          const known = logged.filter((head) => owner === null || head.owner === owner);
+          const ends = await verifyEnds(services, owner, known);
+          findings.push(...ends.findings);
+          heads = [...ends.heads];
         }
         const verified = await verifyRows(services.db, { owner, after }, take);
         // The row that only tells whether there is a next page is told of on that page.
@@ -145,7 +152,8 @@ export function auditRoutes() {
       itemOf: (row) => row.seq,
     });
     if (!page.ok) return problem(c, page.error);
-    return c.json({ checked: page.value.items.length, findings, nextCursor: page.value.nextCursor }, 200);
+    const { items, nextCursor } = page.value;
+    return c.json({ checked: items.length, ...(heads && { heads }), findings, nextCursor }, 200);
   });
 
   return app;

@@ -1,5 +1,6 @@
 /** One card for operators and partners: live, its ledger, and what can be done to it. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { doerOf } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
 import { findCard, serialParam } from "../find-card.ts";
@@ -81,7 +82,7 @@ export function cardRoutes() {
     const found = await findCard(c, c.req.valid("param").serial);
     if (!found.ok) return problem(c, found.error);
     const { call } = found.value;
-    const journal = { reason: body.reason, actor: c.var.caller.keyId };
+    const journal = { reason: body.reason, ...doerOf(c) };
     const view = await c.var.services.cards.call(call, (card) => card.act(call, action.value, journal));
     return view.ok ? c.json(cardWire(call, view.value), 200) : problem(c, view.error);
   });

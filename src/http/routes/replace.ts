@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { REPLACEMENT_FIELD } from "../../domain/ledger/transfers.ts";
 import { formatAmount } from "../../domain/money.ts";
+import { doerOf } from "../audited.ts";
 import { createRouter } from "../context.ts";
 import { findCard, serialParam } from "../find-card.ts";
 import { keyed } from "../middleware/key.ts";
@@ -65,7 +66,7 @@ export function replaceRoutes() {
     const next = await findCard(c, to);
     if (!next.ok) return problem(c, REPLACEMENT_FIELD);
     const { call } = old.value;
-    const request = { id, to: next.value.call, actor: c.var.caller.keyId };
+    const request = { id, to: next.value.call, ...doerOf(c) };
     const done = await c.var.services.cards.call(call, (card) => card.replace(call, request));
     const replayed = done.ok ? done.value.replayed : done.error.replayed === true;
     if (replayed) c.header("Idempotency-Replayed", "true");
