@@ -112,9 +112,10 @@ export async function startLocalPlatform(options: LocalPlatformOptions): Promise
   }
 }
 
+const today = (): string => new Date().toISOString().slice(0, 10);
+
 /** Miniflare knows no clock: what wrangler.toml schedules for every minute, and for every day, is called from here. */
 function scheduler(miniflare: Miniflare): () => void {
-  const today = () => new Date().toISOString().slice(0, 10);
   let day = today();
   return () => {
     void runSchedule(miniflare, "* * * * *");

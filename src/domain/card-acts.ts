@@ -2,6 +2,7 @@
  * Acts of people on one card: what its own journal says of them, and what the audit trail is told. Pure.
  * Money traffic of switches is not among them: the postings are its journal.
  */
+import { unreachable } from "./assert.ts";
 import type { CardAction } from "./card-calls.ts";
 import type { CardState } from "./card.ts";
 import type { MoneyCommand } from "./ledger/commands.ts";
@@ -59,6 +60,8 @@ export function moneyAct(command: MoneyCommand, currency: string, movedMicros: n
     case "extend":
     case "commit":
       return null;
+    default:
+      return unreachable(command);
   }
 }
 
@@ -68,7 +71,6 @@ export function actionDetails(action: CardAction): CardAct["details"] {
 }
 
 /** An action sent again changes nothing but the version, and is no second act. */
-export const isSameCard = (before: CardState, after: CardState): boolean => {
-  const compared = (state: CardState) => JSON.stringify({ ...state, version: 0, clockMs: 0 });
-  return compared(before) === compared(after);
-};
+export const isSameCard = (before: CardState, after: CardState): boolean => compared(before) === compared(after);
+
+const compared = (state: CardState): string => JSON.stringify({ ...state, version: 0, clockMs: 0 });

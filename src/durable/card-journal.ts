@@ -62,7 +62,7 @@ function auditedAct(serial: string, row: Row): AuditedAct {
     id: `act_${serial}_${Number(row["seq"])}`,
     atMs: Number(row["at_ms"]),
     owner,
-    act: `card.${String(row["action"])}`,
+    act: `card.${row["action"] as string}`,
     object: `card:${serial}`,
     details,
     reason: reason === "" ? null : reason,

@@ -208,6 +208,25 @@ it("an untouched card that is blocked tells so as well", async () => {
   expect((await told(serial, 1)).map((row) => row.act)).toEqual(["card.block"]);
 });
 
+it("an act on many cards is one row for the order, and one for each card it changed, which names the order", async () => {
+  const serials = [await fresh(), await fresh()];
+  await act(serials[1] ?? "", "block");
+  const body = { id: "many-1", action: "block", reason: "Stolen", serials };
+  const ordered = await call("POST", "/v1/cards/actions", { key, body });
+  expect(ordered.status, ordered.text).toBe(202);
+  await vi.waitFor(
+    async () => {
+      const { body: now } = await call("GET", "/v1/cards/actions/many-1", { key });
+      expect(now["done"]).toBe(2);
+    },
+    { timeout: 15_000, interval: 100 },
+  );
+  const [changed] = await told(serials[0] ?? "", 1);
+  expect(changed).toMatchObject({ act: "card.block", reason: "Stolen", requestId: "card:many:many-1" });
+  expect((await told(serials[1] ?? "", 1))[0]).toMatchObject({ reason: "To block" });
+  expect((await audit("?object=card:many:many-1", key)).body.items).toMatchObject([{ reason: "Stolen" }]);
+});
+
 it("every day the end of each chain is logged, and those lines prove the chains later", async () => {
   const lines: string[] = [];
   vi.spyOn(console, "info").mockImplementation((line: string) => void lines.push(line));
@@ -215,7 +234,7 @@ it("every day the end of each chain is logged, and those lines prove the chains 
   vi.restoreAllMocks();
   const heads = lines.map((line) => JSON.parse(line)).filter(({ event }) => event === "audit_head");
   const kept = await env.DB.prepare("SELECT owner, seq, hash FROM audit_heads ORDER BY owner").all();
-  expect(heads.map(({ event: _, ...head }) => head)).toEqual(kept.results);
+  expect(heads.map(({ owner, seq, hash }) => ({ owner, seq, hash }))).toEqual(kept.results);
   expect(heads.map(({ owner }) => owner)).toEqual(expect.arrayContaining([deck.partner, "operator"]));
   const known = heads.map(({ owner, seq, hash }) => ({ owner, seq, hash }));
   expect((await verifyAudit({ heads: known }, operatorKey())).findings).toEqual([]);

@@ -41,6 +41,7 @@ const UNAUDITED: Readonly<Record<string, string>> = {
   testWebhook: "sends an event, changes nothing: its entry in the webhook's log is its journal",
   introspectToken: "reads, changes nothing",
   reconcileCards: "reads and compares, changes nothing",
+  introspectToken: "tells whether a token counts, changes nothing",
   verifyAudit: "reads and compares, changes nothing",
 };
 
@@ -173,7 +174,13 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     act: "card.act_on_many",
     send: async () => ({
       path: "/v1/cards/actions",
-      body: { id: fresh("audited"), action: "block", reason: "test", serials: [formatSerial({ batch, card: 1 })] },
+      body: {
+        id: fresh("audited"),
+        action: "block",
+        reason: "test",
+        dryRun: true,
+        serials: [formatSerial({ batch, card: 1 })],
+      },
     }),
   },
   putWebhook: {
