@@ -41,7 +41,6 @@ const UNAUDITED: Readonly<Record<string, string>> = {
   testWebhook: "sends an event, changes nothing: its entry in the webhook's log is its journal",
   introspectToken: "reads, changes nothing",
   reconcileCards: "reads and compares, changes nothing",
-  introspectToken: "tells whether a token counts, changes nothing",
   verifyAudit: "reads and compares, changes nothing",
 };
 
