@@ -3,9 +3,11 @@ import { createRouter } from "./http/context.ts";
 import { boundedBody } from "./http/middleware/body.ts";
 import { anyOrigin } from "./http/middleware/cors.ts";
 import { notFound, onError } from "./http/middleware/errors.ts";
-import { knownHostsOnly, requestContext } from "./http/middleware/request.ts";
+import { requestContext } from "./http/middleware/request.ts";
+import { dispatchOnHost } from "./http/portal/dispatch.ts";
 import { auditRoutes } from "./http/routes/audit.ts";
 import { batchRoutes } from "./http/routes/batches.ts";
+import { brandPortalRoutes } from "./http/routes/brand-portals.ts";
 import { brandRoutes } from "./http/routes/brands.ts";
 import { cardActionRoutes } from "./http/routes/card-actions.ts";
 import { cardSearchRoutes } from "./http/routes/card-search.ts";
@@ -20,6 +22,7 @@ import { meRoutes } from "./http/routes/me.ts";
 import { moneyRoutes } from "./http/routes/money.ts";
 import { pageRoutes } from "./http/routes/pages.ts";
 import { partnerRoutes } from "./http/routes/partners.ts";
+import { portalSessionRoutes } from "./http/routes/portal-session.ts";
 import { profileRoutes } from "./http/routes/profiles.ts";
 import { reconciliationRoutes } from "./http/routes/reconciliations.ts";
 import { redeemRoutes } from "./http/routes/redeem.ts";
@@ -48,7 +51,7 @@ export function createApp() {
   const app = createRouter();
   app.onError(onError);
   app.use(requestContext);
-  app.use(knownHostsOnly);
+  app.use(dispatchOnHost);
   for (const path of CROSS_ORIGIN_PATHS) app.use(path, anyOrigin);
   app.use(boundedBody);
 
@@ -61,6 +64,7 @@ export function createApp() {
     topUpRoutes,
     cardSearchRoutes,
     cardActionRoutes,
+    portalSessionRoutes,
     cardRoutes,
     replaceRoutes,
     moneyRoutes,
@@ -69,7 +73,8 @@ export function createApp() {
     codeRoutes,
   ])
     app.route("/", routes());
-  for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes]) app.route("/", routes());
+  for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes, brandPortalRoutes])
+    app.route("/", routes());
   for (const routes of [reportRoutes, reconciliationRoutes, auditRoutes, webhookRoutes]) app.route("/", routes());
   for (const routes of [wellKnownRoutes, pageRoutes, documentRoutes]) app.route("/", routes());
 

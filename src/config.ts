@@ -19,7 +19,10 @@ export type Config = {
   readonly hosts: ReadonlySet<string>;
   /** The local start: loopback origin, where `localhost` answers too and timings are shown to everybody. */
   readonly isLocal: boolean;
+  /** Brands' portals are the hosts below it; null = there is no proxy. */
   readonly portalDomain: string | null;
+  /** Of the local start only: portals may be fetched over http and from this machine. */
+  readonly insecureUpstreams: boolean;
   readonly jurisdiction: DurableObjectJurisdiction | null;
   readonly codeKeys: readonly CodeKey[];
   readonly signingKeys: readonly SigningKey[];
@@ -64,7 +67,8 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       origin ? [origin.host, ...(isLocal ? [`localhost${port(origin)}`, `127.0.0.1${port(origin)}`] : [])] : [],
     ),
     isLocal,
-    portalDomain: optionalText(env, "PORTAL_DOMAIN"),
+    portalDomain: readPortalDomain(env, origin, problems),
+    insecureUpstreams: readInsecureUpstreams(env, isLocal, problems),
     jurisdiction: readJurisdiction(env, problems),
     codeKeys: readRing(env, "CODE_KEY_", MAX_CODE_KEYS, problems).map(({ id, bytes }) => ({ id, key: bytes })),
     signingKeys: readSigningKeys(env, problems),
@@ -97,6 +101,29 @@ function readOrigin(env: Readonly<Record<string, unknown>>, problems: string[]):
     return null;
   }
   return url;
+}
+
+const DOMAIN = /^(?=.{3,200}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+
+/** Never the API's own name or one above it: a portal's cookies and scripts must not share a site with the API. */
+function readPortalDomain(
+  env: Readonly<Record<string, unknown>>,
+  origin: URL | null,
+  problems: string[],
+): string | null {
+  const text = optionalText(env, "PORTAL_DOMAIN");
+  const isInside = origin !== null && (origin.hostname === text || origin.hostname.endsWith(`.${text}`));
+  if (text === null || (DOMAIN.test(text) && !isInside)) return text;
+  problems.push("PORTAL_DOMAIN must be a domain name in lower case that does not hold PUBLIC_ORIGIN");
+  return null;
+}
+
+function readInsecureUpstreams(env: Readonly<Record<string, unknown>>, isLocal: boolean, problems: string[]): boolean {
+  const text = optionalText(env, "PORTAL_INSECURE_UPSTREAMS");
+  if (text === null || text === "false") return false;
+  if (text === "true" && isLocal) return true;
+  problems.push("PORTAL_INSECURE_UPSTREAMS may be true only where PUBLIC_ORIGIN is this machine");
+  return false;
 }
 
 function readJurisdiction(

@@ -6,7 +6,7 @@ import type { SecretKey } from "../config.ts";
 import type { Generation } from "../domain/card-calls.ts";
 import { fromBase64Url, joinBytes, toBase64Url } from "../domain/encoding.ts";
 import { MAX_BATCH_NUMBER, MAX_CARD_NUMBER, type CardRef } from "../domain/serial.ts";
-import { hmac, hmacKey } from "./hmac.ts";
+import { createMacRing, MAC_BYTES } from "./mac-ring.ts";
 
 export type RefreshClaim = CardRef & Generation;
 
@@ -19,23 +19,13 @@ export type RefreshTokens = {
 
 const FIELDS = 6;
 const BODY_BYTES = FIELDS * 4;
-const MAC_BYTES = 32;
-const LABEL = new TextEncoder().encode("ringfare refresh token 1\0");
 
 export function createRefreshTokens(keys: readonly SecretKey[]): RefreshTokens {
-  const imported = new Map<string, CryptoKey>();
-
-  async function mac(id: string, body: Uint8Array): Promise<Uint8Array | undefined> {
-    const secret = keys.find((key) => key.id === id);
-    if (!secret) return undefined;
-    const key = imported.get(id) ?? (await hmacKey(secret.bytes));
-    imported.set(id, key);
-    return hmac(key, joinBytes([LABEL, body]));
-  }
+  const { ids, mac } = createMacRing(keys, "ringfare refresh token 1");
 
   return {
     async issue(claim) {
-      const id = keys[0]?.id ?? "";
+      const id = ids[0] ?? "";
       const body = encode(Number(id), claim);
       const tag = await mac(id, body);
       if (!tag) throw new Error("no refresh key");

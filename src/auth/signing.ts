@@ -10,6 +10,7 @@ import { SECOND_MS } from "../domain/time.ts";
 import { ALGORITHM, createKeyRing, type KeyRing } from "./key-ring.ts";
 
 export const ACCESS_TOKEN_SECONDS = 600;
+export const PORTAL_TOKEN_SECONDS = 300;
 const LEEWAY_SECONDS = 30;
 /** The longest a profile can ask for. */
 const MAX_SIP_TOKEN_SECONDS = 3600;
@@ -43,11 +44,22 @@ export type SipClaim = {
   readonly lifetimeSeconds: number;
 };
 
+/** What a portal's upstream learns: which card and device, of whose brand. */
+export type PortalTokenClaim = {
+  readonly serial: string;
+  readonly device: number;
+  readonly brand: string;
+  readonly partner: string;
+  readonly mode: "live" | "test";
+  readonly audience: string;
+};
+
 export type Signing = {
   accessToken(claim: AccessClaim, nowMs: number): Promise<string>;
   /** undefined for anything but a live access token of ours; clock skew of 30 s is allowed. */
   verifyAccess(token: string, nowMs: number): Promise<VerifiedAccess | undefined>;
   sipToken(claim: SipClaim, nowMs: number): Promise<string>;
+  portalToken(claim: PortalTokenClaim, nowMs: number): Promise<string>;
   /** undefined for anything but a live SIP token of ours: an API token is none, and the reverse. */
   verifySip(token: string, nowMs: number): Promise<VerifiedSip | undefined>;
 } & Pick<KeyRing, "jwks" | "pem">;
@@ -122,6 +134,8 @@ export function createSigning({ signingKeys, publicOrigin }: Deps): Signing {
         lifetimeSeconds,
       );
     },
+    portalToken: ({ serial, audience, ...claim }, nowMs) =>
+      sign("portal+jwt", { aud: audience, sub: serial, scope: "portal", ...claim }, nowMs, PORTAL_TOKEN_SECONDS),
     jwks: (nowMs) => ring.jwks(nowMs),
     pem: (kid, nowMs) => ring.pem(kid, nowMs),
   };

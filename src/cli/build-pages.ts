@@ -12,7 +12,7 @@ const WEB = path.join(PROJECT_ROOT, "src/web");
 const OUT = path.join(PROJECT_ROOT, "public/build");
 
 /** `src/web/<name>.ts(x)` becomes `/build/<name>.js`; every other module there is a part of these. */
-const PAGES = ["dialler", "landing", "topup", "console", "docs"] as const;
+const PAGES = ["dialler", "landing", "topup", "console", "docs", "handover"] as const;
 const API_BROWSER = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt"] as const;
 
 export async function buildPages(): Promise<void> {

@@ -94,7 +94,11 @@ async function serve(stateDir: string, port: number, stop: Stop): Promise<void> 
     platform = await startLocalPlatform({
       stateDir,
       port,
-      vars: { PUBLIC_ORIGIN: `http://127.0.0.1:${port}` },
+      vars: {
+        PUBLIC_ORIGIN: `http://127.0.0.1:${port}`,
+        PORTAL_DOMAIN: "portal.localhost",
+        PORTAL_INSECURE_UPSTREAMS: "true",
+      },
       secrets: secrets.secrets,
     });
     await state.noteRuntimes(platform.runtimePids);

@@ -1,4 +1,5 @@
 /** A partner's look: the document, its default, and the manifest that is published. Pure. */
+import type { BrandPortal } from "./portal.ts";
 
 export const COLOUR_ROLES = ["primary", "onPrimary", "background", "surface", "text", "mutedText", "danger"] as const;
 export type Palette = Readonly<Record<(typeof COLOUR_ROLES)[number], string>>;
@@ -21,7 +22,13 @@ export type BrandDocument = {
 };
 
 /** A published version; it names its owner so that a stored copy can never dress another partner's cards. */
-export type Brand = BrandDocument & { readonly brand: string; readonly partner: string; readonly version: number };
+export type Brand = BrandDocument & {
+  readonly brand: string;
+  readonly partner: string;
+  readonly version: number;
+  /** Of the brand as it is out now; null or absent = its cards use the built-in page. */
+  readonly portal?: BrandPortal | null;
+};
 
 export const DEFAULT_PALETTES: { readonly light: Palette; readonly dark: Palette } = {
   light: {

@@ -59,6 +59,9 @@ export type DeviceClaim = { readonly device: number; readonly family: number };
 
 export type Redeemed = { readonly card: CardView; readonly refresh: Generation };
 
+/** A ticket for the portal, and the session it begins; both by the random part of their tokens. */
+export type PortalEntry = { readonly ticket: string; readonly session: string; readonly ticketEndsAtMs: number };
+
 /** What a command did, as pinned to its id; a hold's `state` is the present one. Balances are those after the command. */
 export type MoneyOutcome = {
   readonly id: string;
@@ -136,6 +139,11 @@ export type CardObject = {
   link(call: CardCall, claim: DeviceClaim, softphone: NewSoftphone): Promise<Result<Redeemed, Refusal>>;
   /** Signs a softphone of this device out, which has its seat back; `not_found` for anything else. */
   unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>>;
+  /** Begins a session at the portal, once per ticket. */
+  openPortal(call: CardCall, claim: DeviceClaim, entry: PortalEntry): Promise<Result<null, Refusal>>;
+  /** Whether the session, its device and the card still are what they were. */
+  visitPortal(call: CardCall, claim: DeviceClaim, session: string): Promise<Result<null, Refusal>>;
+  closePortal(call: CardCall, session: string): Promise<Result<null, Refusal>>;
   money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>>;
   topUp(call: CardCall, claim: DeviceClaim, request: TopUpRequest): Promise<Result<TransferOutcome, MoneyRefusal>>;
   /** Counts a code that is none of the card's vouchers; refused once there were too many. */

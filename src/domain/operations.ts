@@ -35,6 +35,7 @@ export const OPERATIONS = {
   listMyPostings: byHolder,
   makeSipCredentials: byHolder,
   setPin: byHolder,
+  openPortal: byHolder,
   signOutDevice: byHolder,
   topUp: byHolder,
   watchCard: byHolder,
@@ -74,6 +75,9 @@ export const OPERATIONS = {
   publishBrand: byKey("brands:write"),
   rollBackBrand: byKey("brands:write"),
   listBrandVersions: byKey("catalogue:read"),
+  readPortal: byKey("catalogue:read"),
+  putPortal: byKey("brands:write"),
+  deletePortal: byKey("brands:write"),
   readBrandManifest: byAnyone,
   readAsset: byAnyone,
 

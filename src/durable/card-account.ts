@@ -22,6 +22,7 @@ import type {
   NewSoftphone,
   PageOfHolds,
   PageOfPostings,
+  PortalEntry,
   Redeemed,
   ReplaceRequest,
   StatementLine,
@@ -42,6 +43,7 @@ import { CardGuardStore } from "./card-guard-store.ts";
 import { CardJournal } from "./card-journal.ts";
 import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
+import { CardPortal } from "./card-portal.ts";
 import { CardReconcile } from "./card-reconcile.ts";
 import { CardOutbox } from "./card-outbox.ts";
 import { CardTransferStore } from "./card-transfer-store.ts";
@@ -61,6 +63,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
   readonly #claims: CardClaims;
   readonly #alarm: CardAlarm;
   readonly #live: CardLive;
+  readonly #portal: CardPortal;
   #signing: Signing | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -80,6 +83,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     this.#acts = new CardActs({ store, turns: this.#turns, devices: this.#devices, journal });
     this.#money = new CardMoney(store, { turns: this.#turns, journal });
     this.#claims = new CardClaims(this.#turns);
+    this.#portal = new CardPortal(ctx.storage.sql);
     this.#transfers = new CardTransfers({
       store,
       transfers: new CardTransferStore(ctx.storage.sql),
@@ -139,6 +143,18 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
 
   async unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>> {
     return this.#devices.unlink(call, claim, softphone);
+  }
+
+  async openPortal(call: CardCall, claim: DeviceClaim, entry: PortalEntry): Promise<Result<null, Refusal>> {
+    return this.#devices.asHolder(call, claim, ({ nowMs }) => this.#portal.open(entry, nowMs));
+  }
+
+  async visitPortal(call: CardCall, claim: DeviceClaim, session: string): Promise<Result<null, Refusal>> {
+    return this.#devices.asHolder(call, claim, ({ nowMs }) => this.#portal.visit(session, nowMs));
+  }
+
+  async closePortal(call: CardCall, session: string): Promise<Result<null, Refusal>> {
+    return this.#turns.take(call, ({ touched }) => ok(touched ? this.#portal.close(session) : null));
   }
 
   async money(call: CardCall, request: MoneyRequest): Promise<Result<MoneyOutcome, MoneyRefusal>> {

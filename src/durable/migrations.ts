@@ -203,6 +203,19 @@ ALTER TABLE acts ADD COLUMN told TEXT;
 ALTER TABLE card ADD COLUMN acts_told INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** Sessions at the portal, each begun by a ticket that then is used. */
+const PORTAL = `
+CREATE TABLE portal_sessions (
+  ticket TEXT PRIMARY KEY,
+  session TEXT NOT NULL UNIQUE,
+  opened_at_ms INTEGER NOT NULL,
+  seen_at_ms INTEGER NOT NULL CHECK (seen_at_ms >= opened_at_ms),
+  ended INTEGER NOT NULL CHECK (ended IN (0, 1))
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER portal_sessions_end_once BEFORE UPDATE ON portal_sessions WHEN old.ended = 1 AND new.ended = 0
+  BEGIN SELECT RAISE(ABORT, 'a session that has ended stays so'); END;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
@@ -212,6 +225,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 6, sql: SOFTPHONES },
   { version: 7, sql: GUARD },
   { version: 8, sql: AUDITED_ACTS },
+  { version: 9, sql: PORTAL },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

@@ -4,7 +4,7 @@
  */
 import type { Brand } from "../domain/branding.ts";
 import type { CatalogueTerms } from "../domain/terms.ts";
-import type { CatalogueKv } from "../storage/catalogue-kv.ts";
+import type { CatalogueKv, PortalHost } from "../storage/catalogue-kv.ts";
 
 /** A copy in memory is current for this long, and stands in for this long while KV and D1 fail. */
 const FRESH_MS = 15_000;
@@ -16,21 +16,25 @@ export type Catalogue = {
   terms(batch: number): Promise<CatalogueTerms | null>;
   /** What is published; null = nothing is, or no such brand. */
   brand(id: string): Promise<Brand | null>;
+  /** The brand a host name of its own leads to; null = nobody's. */
+  brandOfHost(host: string): Promise<string | null>;
   /** After a change: read again from D1 and renew the copies, so that the change is seen here at once. */
   refreshTerms(batch: number): Promise<void>;
   refreshBrand(id: string): Promise<void>;
+  refreshHost(host: string): Promise<void>;
 };
 
 type Deps = {
   readonly kv: CatalogueKv;
   readonly readTerms: (batch: number) => Promise<CatalogueTerms | undefined>;
   readonly readBrand: (id: string) => Promise<Brand | undefined>;
+  readonly readHost: (host: string) => Promise<string | undefined>;
   readonly now: () => number;
   /** Work that may outlive the answer. */
   readonly later: (work: Promise<unknown>) => void;
 };
 
-export function createCatalogue({ kv, readTerms, readBrand, now, later }: Deps): Catalogue {
+export function createCatalogue({ kv, readTerms, readBrand, readHost, now, later }: Deps): Catalogue {
   const terms = new Layered<number, CatalogueTerms>({
     now,
     later,
@@ -47,6 +51,15 @@ export function createCatalogue({ kv, readTerms, readBrand, now, later }: Deps):
     put: (value) => kv.putBrand(value),
     read: readBrand,
   });
+  const hosts = new Layered<string, PortalHost>({
+    now,
+    later,
+    newer: (incoming) => incoming,
+    get: (host) => kv.portalHost(host),
+    // Names that are nobody's are remembered here only: anybody can make them up.
+    put: async (entry) => (entry.brand === null ? undefined : kv.putPortalHost(entry)),
+    read: async (host) => ({ host, brand: (await readHost(host)) ?? null }),
+  });
   return {
     async terms(batch) {
       const found = await terms.get(batch);
@@ -55,6 +68,12 @@ export function createCatalogue({ kv, readTerms, readBrand, now, later }: Deps):
       return found;
     },
     brand: (id) => brands.get(id),
+    brandOfHost: async (host) => (await hosts.get(host))?.brand ?? null,
+    async refreshHost(host) {
+      await hosts.refresh(host);
+      const entry = await hosts.get(host);
+      if (entry?.brand === null) await kv.putPortalHost(entry).catch(() => undefined);
+    },
     refreshTerms: (batch) => terms.refresh(batch),
     refreshBrand: (id) => brands.refresh(id),
   };

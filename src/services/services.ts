@@ -5,6 +5,7 @@ import { createAuditSeal } from "../auth/audit-seal.ts";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
 import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
+import { createPortalTokens, type PortalTokens } from "../auth/portal-tokens.ts";
 import { createRefreshTokens, type RefreshTokens } from "../auth/refresh-tokens.ts";
 import { createSigning, type Signing } from "../auth/signing.ts";
 import type { Config } from "../config.ts";
@@ -13,6 +14,7 @@ import { createCardStubs, type CardStubs } from "../durable/stubs.ts";
 import { createCatalogueKv } from "../storage/catalogue-kv.ts";
 import { createDatabase, type Database } from "../storage/database.ts";
 import { findKeyRecord, noteKeyUse } from "../storage/api-keys.ts";
+import { brandOfHost } from "../storage/portals.ts";
 import { readBrand, readTerms } from "../storage/terms.ts";
 import { type AuditTrail, createAuditTrail } from "./audit.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
@@ -33,6 +35,7 @@ export type Services = {
   readonly cards: CardStubs;
   readonly signing: Signing;
   readonly refreshTokens: RefreshTokens;
+  readonly portalTokens: PortalTokens;
   readonly credentials: Credentials;
   readonly budget: FailureBudget;
   readonly jobs: Jobs;
@@ -81,6 +84,7 @@ function createServices(env: Env, config: Config): Services {
       kv: createCatalogueKv(env.BRANDING),
       readTerms: (batch) => readTerms(db, batch),
       readBrand: (id) => readBrand(db, id),
+      readHost: (host) => brandOfHost(db, host),
       now,
       later: waitUntil,
     }),
@@ -88,6 +92,7 @@ function createServices(env: Env, config: Config): Services {
     jobs: createJobs(env.CARD_EVENTS),
     later: waitUntil,
     refreshTokens: createRefreshTokens(config.refreshKeys),
+    portalTokens: createPortalTokens(config.refreshKeys),
     credentials: createCredentials({ signing, sealer }),
     addressRules: {
       ownHosts: [...config.hosts, ...(config.portalDomain === null ? [] : [config.portalDomain])],

@@ -47,7 +47,7 @@ export async function createDraft(
       q
         .insert(brands)
         .select(
-          sql`SELECT ${brand}, ${partners.id}, ${JSON.stringify(draft)}, 0 FROM ${partners} WHERE ${partners.id} = ${partner}`,
+          sql`SELECT ${brand}, ${partners.id}, ${JSON.stringify(draft)}, 0, NULL FROM ${partners} WHERE ${partners.id} = ${partner}`,
         )
         .onConflictDoNothing()
         .returning(),

@@ -15,9 +15,15 @@ export type CatalogueKv = {
   putTerms(terms: CatalogueTerms): Promise<void>;
   brand(id: string): Promise<Brand | null>;
   putBrand(brand: Brand): Promise<void>;
+  portalHost(host: string): Promise<PortalHost | null>;
+  putPortalHost(entry: PortalHost): Promise<void>;
 };
 
+/** A host name of a brand's own; `brand` null = the name is nobody's any more. */
+export type PortalHost = { readonly host: string; readonly brand: string | null };
+
 const termsKey = (batch: number) => `terms/1/${batch}`;
+const hostKey = (host: string) => `portal-host/1/${host}`;
 const brandKey = (id: string) => `brand/1/${id}`;
 
 export function createCatalogueKv(kv: KVNamespace): CatalogueKv {
@@ -29,6 +35,8 @@ export function createCatalogueKv(kv: KVNamespace): CatalogueKv {
     terms: (batch) => get<CatalogueTerms>(termsKey(batch)),
     putTerms: (terms) => put(termsKey(terms.batch.number), terms),
     brand: (id) => get<Brand>(brandKey(id)),
+    portalHost: (host) => get<PortalHost>(hostKey(host)),
+    putPortalHost: (entry) => put(hostKey(entry.host), entry),
     putBrand: (brand) => put(brandKey(brand.brand), brand),
   };
 }

@@ -5,6 +5,7 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { BrandDocument } from "../domain/branding.ts";
+import type { BrandPortal } from "../domain/portal.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { Scope } from "../domain/scopes.ts";
 import type { Bonus } from "../domain/terms.ts";
@@ -108,7 +109,21 @@ export const brands = sqliteTable("brands", {
   draft: text({ mode: "json" }).$type<BrandDocument>().notNull(),
   /** 0 = nothing published yet. */
   publishedVersion: integer("published_version").notNull().default(0),
+  /** Not part of the look: in force as it is written, and no version brings an old one back. */
+  portal: text({ mode: "json" }).$type<BrandPortal>(),
 });
+
+/** Which brand a host name of its own belongs to. */
+export const portalHosts = sqliteTable(
+  "portal_hosts",
+  {
+    host: text().primaryKey(),
+    brand: text()
+      .notNull()
+      .references(() => brands.id),
+  },
+  (table) => [index("portal_hosts_brand").on(table.brand)],
+);
 
 export const brandVersions = sqliteTable(
   "brand_versions",

@@ -32,6 +32,7 @@ const termsColumns = {
   iceUrls: joined(trunks.iceUrls, "trunk_ice_urls"),
   iceSecret: joined(trunks.iceSecret, "trunk_ice_secret"),
   brandPartner: joined(brands.partner, "brand_partner"),
+  brandPortal: joined(brands.portal, "brand_portal"),
   brandVersion: joined(brandVersions.version, "brand_version"),
   brandDocument: joined(brandVersions.document, "brand_document"),
 };
@@ -57,12 +58,17 @@ export async function readTerms(db: Database, batch: number): Promise<CatalogueT
 export async function readBrand(db: Database, brandId: string): Promise<Brand | undefined> {
   const [row] = await db.read("brand", (q) =>
     q
-      .select({ partner: brands.partner, version: brandVersions.version, document: brandVersions.document })
+      .select({
+        partner: brands.partner,
+        portal: brands.portal,
+        version: brandVersions.version,
+        document: brandVersions.document,
+      })
       .from(brands)
       .innerJoin(brandVersions, publishedOf)
       .where(eq(brands.id, brandId)),
   );
-  return row && { ...row.document, brand: brandId, partner: row.partner, version: row.version };
+  return row && { ...row.document, brand: brandId, partner: row.partner, version: row.version, portal: row.portal };
 }
 
 const publishedOf = and(eq(brandVersions.brand, brands.id), eq(brandVersions.version, brands.publishedVersion));
@@ -74,7 +80,7 @@ type TermsRow = { readonly batch: BatchRow } & {
 };
 
 function termsOf(row: TermsRow): CatalogueTerms {
-  const { batch, profileDocument, profileTrunk, brandDocument, brandPartner, brandVersion } = row;
+  const { batch, profileDocument, profileTrunk, brandDocument, brandPartner, brandVersion, brandPortal } = row;
   const { partner, brand, profile } = batch;
   return {
     batch: batchTermsOf(batch),
@@ -87,7 +93,7 @@ function termsOf(row: TermsRow): CatalogueTerms {
     trunk: trunkOf(row),
     brand:
       brandDocument !== null && brandPartner !== null && brandVersion !== null
-        ? { ...brandDocument, brand, partner: brandPartner, version: brandVersion }
+        ? { ...brandDocument, brand, partner: brandPartner, version: brandVersion, portal: brandPortal }
         : null,
   };
 }

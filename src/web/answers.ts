@@ -3,7 +3,7 @@
  * Additions to the contract are ignored, and anything missing is absent: an old page survives a newer service.
  */
 import { type BrandLinks, LINK_KEYS, TEXT_KEYS } from "../domain/branding.ts";
-import { type Palettes, usablePalettes } from "./palette.ts";
+import { type Palettes, usablePalettes } from "../domain/palette.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -120,6 +120,12 @@ export function readCard(answer: unknown): CardFacts | null {
     isTest: card["mode"] === "test",
     balance: { available, held, currency },
   };
+}
+
+/** Where the card is topped up; null = nowhere but by voucher. */
+export function readPortal(answer: unknown): string | null {
+  const url = textOf(fieldsOf(fieldsOf(answer)["portal"])["url"], 2048);
+  return url !== null && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? url : null;
 }
 
 /** An expired card's provisioning carries no SIP part. */

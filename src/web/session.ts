@@ -8,6 +8,7 @@ import {
   fieldsOf,
   readBranding,
   readCard,
+  readPortal,
   readSip,
   readTokens,
   type SipAccount,
@@ -19,6 +20,7 @@ export type CardView = {
   readonly card: CardFacts;
   readonly sip: SipAccount | null;
   readonly branding: Branding | null;
+  readonly portal: string | null;
 };
 
 export function createSession(deps: AccessDeps & { readonly deviceName: string }) {
@@ -34,7 +36,7 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     const [card, tokens, branding] = [readCard(answer.value), readTokens(given), readBranding(brand)];
     if (!card || !tokens) return err(localProblem("unreadable"));
     access.keep(tokens, branding);
-    return ok({ card, branding, sip: readSip(provisioning) });
+    return ok({ card, branding, sip: readSip(provisioning), portal: readPortal(answer.value) });
   }
 
   /** The card as it is now, without its SIP account: that is `renewSip`'s. */
@@ -43,7 +45,8 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     if (!answer.ok) return answer;
     const card = readCard(answer.value);
     if (!card) return err(localProblem("unreadable"));
-    return ok({ card, branding: await brandOf(fieldsOf(fieldsOf(answer.value)["brand"])) });
+    const branding = await brandOf(fieldsOf(fieldsOf(answer.value)["brand"]));
+    return ok({ card, branding, portal: readPortal(answer.value) });
   }
 
   /** The kept brand while it is current; a newer version is fetched, and its absence leaves the kept one. */
@@ -63,6 +66,14 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     const answer = await access.call({ method: "POST", path: "/v1/me/sip-credentials" });
     if (answer.ok) return ok(readSip(answer.value));
     return answer.error.code === "card_expired" ? ok(null) : answer;
+  }
+
+  /** Where this card's credit is topped up, signed in; the address works once and for a minute. */
+  async function openPortal(): Promise<Result<string, Problem>> {
+    const answer = await access.call({ method: "POST", path: "/v1/me/portal-session" });
+    if (!answer.ok) return answer;
+    const url = readPortal({ portal: answer.value });
+    return url === null ? err(localProblem("unreadable")) : ok(url);
   }
 
   /** For the live channel; null = none can be had now. */
@@ -85,7 +96,7 @@ export function createSession(deps: AccessDeps & { readonly deviceName: string }
     return ok(null);
   }
 
-  return { redeem, restore, look, renewSip, signOut, stored, token };
+  return { redeem, restore, look, renewSip, openPortal, signOut, stored, token };
 }
 
 export type Session = ReturnType<typeof createSession>;

@@ -84,6 +84,8 @@ export const TEXTS = {
     expired: "Expired on",
     refresh: "Refresh",
     refreshing: "Refreshing…",
+    topUp: "Top up",
+    openingTopUp: "Opening…",
     refreshed: (amount: string) => `Credit: ${amount}`,
     testMode: "Test card: it carries no money and calls nobody.",
     expiredHeading: "This card has expired",

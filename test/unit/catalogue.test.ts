@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { neutralBrand, type Brand } from "../../src/domain/branding.ts";
 import type { CatalogueTerms, Standing } from "../../src/domain/terms.ts";
 import { createCatalogue, type Catalogue } from "../../src/services/catalogue.ts";
+import type { PortalHost } from "../../src/storage/catalogue-kv.ts";
 import { standing, terms } from "../support/card-states.ts";
 
 const brand = (version: number): Brand => ({ ...neutralBrand("acme", "acme"), version });
@@ -15,10 +16,15 @@ const entry = (version: number, changes: Partial<Standing> = {}, look: Brand | n
 });
 
 /** Layers that answer what a test puts there, and remember what they were asked. `Error` = the layer is down. */
-let kv: { terms: CatalogueTerms | null | Error; brand: Brand | null | Error; put: Error | null };
-let d1: { terms: CatalogueTerms | undefined | Error; brand: Brand | undefined | Error };
+let kv: {
+  terms: CatalogueTerms | null | Error;
+  brand: Brand | null | Error;
+  host: PortalHost | null;
+  put: Error | null;
+};
+let d1: { terms: CatalogueTerms | undefined | Error; brand: Brand | undefined | Error; host: string | undefined };
 let calls: string[];
-let written: (CatalogueTerms | Brand)[];
+let written: (CatalogueTerms | Brand | PortalHost)[];
 let background: Promise<unknown>[];
 let nowMs: number;
 let catalogue: Catalogue;
@@ -30,15 +36,15 @@ async function answer<T>(call: string, value: T | Error): Promise<T> {
 }
 const DOWN = new Error("down");
 
-async function write(value: CatalogueTerms | Brand): Promise<void> {
+async function write(value: CatalogueTerms | Brand | PortalHost): Promise<void> {
   calls.push("kv put");
   if (kv.put) throw kv.put;
   written.push(value);
 }
 
 beforeEach(() => {
-  kv = { terms: null, brand: null, put: null };
-  d1 = { terms: entry(1), brand: brand(1) };
+  kv = { terms: null, brand: null, host: null, put: null };
+  d1 = { terms: entry(1), brand: brand(1), host: "acme" };
   calls = [];
   written = [];
   background = [];
@@ -49,9 +55,12 @@ beforeEach(() => {
       brand: () => answer("kv brand", kv.brand),
       putTerms: write,
       putBrand: write,
+      portalHost: () => answer("kv host", kv.host),
+      putPortalHost: write,
     },
     readTerms: () => answer("d1 terms", d1.terms),
     readBrand: () => answer("d1 brand", d1.brand),
+    readHost: () => answer("d1 host", d1.host),
     now: () => nowMs,
     later: (work) => background.push(work),
   });
@@ -78,14 +87,14 @@ describe("the layers", () => {
   });
 
   it("pass over a KV that fails, to read and to write", async () => {
-    kv = { terms: DOWN, brand: DOWN, put: DOWN };
+    kv = { terms: DOWN, brand: DOWN, host: null, put: DOWN };
     expect(await catalogue.terms(12)).toEqual(entry(1));
     expect(await catalogue.brand("acme")).toEqual(brand(1));
     expect(await Promise.allSettled(background)).toMatchObject([{ status: "fulfilled" }, { status: "fulfilled" }]);
   });
 
   it("do not need D1 while KV has a copy", async () => {
-    d1 = { terms: DOWN, brand: DOWN };
+    d1 = { terms: DOWN, brand: DOWN, host: undefined };
     kv.terms = entry(2);
     expect(await catalogue.terms(12)).toEqual(entry(2));
   });
@@ -172,9 +181,17 @@ describe("a standing", () => {
   it("survives a read that began before the change and ends after it", async () => {
     const slow = Promise.withResolvers<CatalogueTerms>();
     const racing = createCatalogue({
-      kv: { terms: () => slow.promise, brand: async () => null, putTerms: write, putBrand: write },
+      kv: {
+        terms: () => slow.promise,
+        brand: async () => null,
+        portalHost: async () => null,
+        putTerms: write,
+        putBrand: write,
+        putPortalHost: write,
+      },
       readTerms: async () => entry(2, { status: "recalled" }),
       readBrand: async () => undefined,
+      readHost: async () => undefined,
       now: () => nowMs,
       later: () => undefined,
     });
@@ -229,5 +246,32 @@ describe("a brand", () => {
     expect(await catalogue.brand("acme")).toBeNull();
     d1.brand = brand(1);
     expect(await catalogue.brand("acme")).toEqual(brand(1));
+  });
+});
+
+describe("a host name of a brand's own", () => {
+  it("is remembered, copied, and renewed at once", async () => {
+    expect(await catalogue.brandOfHost("topup.acme.example")).toBe("acme");
+    await Promise.all(background);
+    expect(written).toEqual([{ host: "topup.acme.example", brand: "acme" }]);
+    d1.host = "other";
+    expect(await catalogue.brandOfHost("topup.acme.example")).toBe("acme");
+    await catalogue.refreshHost("topup.acme.example");
+    expect(await catalogue.brandOfHost("topup.acme.example")).toBe("other");
+  });
+
+  it("that is nobody's costs one look, and nothing is written for it", async () => {
+    d1.host = undefined;
+    for (let turn = 0; turn < 3; turn++) expect(await catalogue.brandOfHost("made-up.example")).toBeNull();
+    await Promise.all(background);
+    expect([calls, written]).toEqual([["kv host", "d1 host"], []]);
+  });
+
+  it("that was given up is nobody's in the copies too", async () => {
+    await catalogue.brandOfHost("topup.acme.example");
+    d1.host = undefined;
+    await catalogue.refreshHost("topup.acme.example");
+    expect(await catalogue.brandOfHost("topup.acme.example")).toBeNull();
+    expect(written.at(-1)).toEqual({ host: "topup.acme.example", brand: null });
   });
 });

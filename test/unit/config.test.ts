@@ -78,6 +78,26 @@ describe("configuration", () => {
       expect(problemsOf({ ...access, [name]: value })).toEqual([expect.stringContaining(words)]);
   });
 
+  it("keeps portals off the API's own name, and their upstreams off this machine", () => {
+    for (const domain of [
+      "api.ringfare.test",
+      "ringfare.test",
+      "Portal.test",
+      "portal",
+      "portal.test:8443",
+      "*.portal.test",
+    ])
+      expect(problemsOf({ PORTAL_DOMAIN: domain }), domain).toHaveLength(1);
+    expect(problemsOf({ PORTAL_INSECURE_UPSTREAMS: "true" })).toHaveLength(1);
+    expect(problemsOf({ PORTAL_INSECURE_UPSTREAMS: "yes" })).toHaveLength(1);
+    const local = { PUBLIC_ORIGIN: "http://127.0.0.1:8787", PORTAL_DOMAIN: "portal.localhost" };
+    expect(parseConfig(settings({ ...local, PORTAL_INSECURE_UPSTREAMS: "true" }))).toMatchObject({
+      portalDomain: "portal.localhost",
+      insecureUpstreams: true,
+    });
+    expect(parseConfig(settings(local)).insecureUpstreams).toBe(false);
+  });
+
   it("is parsed once for an environment", () => {
     const env = settings();
     expect(configOf(env)).toBe(configOf(env));

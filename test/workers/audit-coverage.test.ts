@@ -142,6 +142,21 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
       return { path };
     },
   },
+  putPortal: {
+    act: "brand.portal",
+    send: async () => ({
+      path: `/v1/brands/${acme.brand}/portal`,
+      body: { origin: "https://shop.acme.example", hosts: [`${fresh("topup")}.example`] },
+    }),
+  },
+  deletePortal: {
+    act: "brand.portal",
+    send: async () => {
+      const path = `/v1/brands/${acme.brand}/portal`;
+      await call("PUT", path, { key: operatorKey(), body: { origin: "https://shop.acme.example" } });
+      return { path };
+    },
+  },
   publishBrand: {
     act: "brand.publish",
     send: async () => {

@@ -17,7 +17,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   return problem(c, { code: error instanceof Unavailable ? "try_again" : "internal_error" });
 };
 
-const describe = (error: unknown): string =>
+export const describe = (error: unknown): string =>
   error instanceof Error
     ? `${error.name}: ${error.message}${error.cause ? ` <- ${describe(error.cause)}` : ""}`
     : typeof error;

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { holderView } from "../../domain/holder-view.ts";
 import { formatSerial } from "../../domain/serial.ts";
 import { toRfc3339 } from "../../domain/time.ts";
+import { portalUrl } from "../../portal/hosts.ts";
 import { brandOf } from "../../services/redeem.ts";
 import { createRouter } from "../context.ts";
 import { listPage, listQuery, pageOf, type Window } from "../cursor.ts";
@@ -32,6 +33,7 @@ const meSchema = z
     devices: z.array(
       z.object({ number: z.number().int(), name: z.string().nullable(), current: z.boolean(), sipSeat: z.boolean() }),
     ),
+    portal: z.object({ url: z.string() }),
     serverTime: z.string(),
   })
   .openapi("Me");
@@ -116,15 +118,14 @@ export function meRoutes() {
     ]);
     if (!found.ok) return problem(c, found.error);
     const view = found.value;
-    const etag = `W/"${view.version}.${view.status}.${brand.version}.${claim.device}"`;
+    const portal = { url: portalUrl(c.var.config, brand) };
+    const etag = `W/"${view.version}.${view.status}.${brand.version}.${claim.device}.${portal.url}"`;
     c.header("ETag", etag);
     c.header("Cache-Control", "private, no-cache");
     if (matchesEtag(c.req.header("If-None-Match"), etag)) return c.body(null, 304);
-    const me = {
-      ...holderView(serialOf(call), view, claim.device),
-      brand: { brand: brand.brand, version: brand.version },
-      serverTime: toRfc3339(now()),
-    };
+    const { brand: id, version } = brand;
+    const serverTime = toRfc3339(now());
+    const me = { ...holderView(serialOf(call), view, claim.device), brand: { brand: id, version }, portal, serverTime };
     return c.json(me, 200);
   });
 

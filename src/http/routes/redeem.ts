@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { DeviceClaim } from "../../domain/card-calls.ts";
 import { sourceOf } from "../../domain/source.ts";
 import { toRfc3339 } from "../../domain/time.ts";
+import { portalUrl } from "../../portal/hosts.ts";
 import { redeem, type RedeemedCard } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { problem } from "../problem.ts";
@@ -136,7 +137,7 @@ async function redeemedWire(c: Context<AppEnv>, { call, terms, brand, redeemed }
     branding: brandingWire(c.get("config"), brand),
     provisioning: provisioningWire(provisioning, brand.name),
     tokens: tokensWire(tokens),
-    portal: { url: `${c.get("config").publicOrigin}/` },
+    portal: { url: portalUrl(c.get("config"), brand) },
     serverTime: toRfc3339(nowMs),
   };
 }

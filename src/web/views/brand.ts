@@ -1,7 +1,7 @@
 /** The brand's look on the page: colours as custom properties, name or logo, its sentences and links. */
 import { type Branding, brandText } from "../answers.ts";
 import { h } from "../dom.ts";
-import { paletteProperties, usablePalettes } from "../palette.ts";
+import { paletteProperties, usablePalettes } from "../../domain/palette.ts";
 import { TEXTS } from "../texts.ts";
 
 export function applyBrand(branding: Branding | null, languages: readonly string[]): void {

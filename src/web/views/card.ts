@@ -8,6 +8,7 @@ import { TEXTS } from "../texts.ts";
 import { problemView } from "./problem.ts";
 import { signOutDialog } from "./sign-out.ts";
 import { sipSection } from "./sip.ts";
+import { topUpButton } from "./top-up.ts";
 
 const T = TEXTS.card;
 
@@ -60,6 +61,13 @@ export function showCard(main: HTMLElement, options: CardOptions): ShownCard {
     if (updates === before) show(card);
     if (isAsked) announce(T.refreshed(moneyOf(card, card.balance.available, locales)));
   };
+  const topUp = topUpButton({
+    portal: view.portal,
+    session,
+    onStart: problem.clear,
+    onProblem: (refusal, retry) =>
+      endsSession(refusal) ? options.onEnded(TEXTS.restore.forgotten) : problem.show(refusal, retry),
+  });
   const renew = async () => {
     const answer = await session.renewSip();
     if (!answer.ok && endsSession(answer.error)) options.onEnded(TEXTS.restore.forgotten);
@@ -83,11 +91,12 @@ export function showCard(main: HTMLElement, options: CardOptions): ShownCard {
     else if (!isBusy(refresh)) problem.clear();
   };
 
+  const actions = h("p", { class: "actions" }, topUp, refresh);
   fill(view.card);
   showCalling(view);
   main.replaceChildren(
     heading,
-    h("section", { class: "panel stack", "aria-label": T.heading }, facts, problem.element, refresh),
+    h("section", { class: "panel stack", "aria-label": T.heading }, facts, problem.element, actions),
     calling,
     deviceSection(options),
     h("p", { class: "muted small" }, TEXTS.enter.emergency),

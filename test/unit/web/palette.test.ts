@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { DEFAULT_PALETTES } from "../../../src/domain/branding.ts";
-import { contrast, isColour, paletteProperties, usablePalettes } from "../../../src/web/palette.ts";
+import { contrast, isColour, paletteProperties, usablePalettes } from "../../../src/domain/palette.ts";
 
 const colour = fc.integer({ min: 0, max: 0xffffff }).map((value) => `#${value.toString(16).padStart(6, "0")}`);
 

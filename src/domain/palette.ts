@@ -2,7 +2,7 @@
  * A brand's colours on their way into CSS. Pure.
  * Brands are other people's data: only `#RRGGBB` passes, and no brand may make text unreadable (WCAG 1.4.3).
  */
-import { COLOUR_ROLES, DEFAULT_PALETTES, type Palette } from "../domain/branding.ts";
+import { COLOUR_ROLES, DEFAULT_PALETTES, type Palette } from "./branding.ts";
 
 const COLOUR = /^#[0-9A-Fa-f]{6}$/;
 const LEAST_CONTRAST = 4.5;
