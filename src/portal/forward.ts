@@ -106,13 +106,13 @@ export function bounded(
   source: ReadableStream<Uint8Array>,
   { limits, onExcess }: { limits: Pick<ForwardLimits, "idleMs" | "totalMs" | "responseBytes">; onExcess: () => void },
 ): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
+  const read = readerOf(source);
   const endMs = Date.now() + limits.totalMs;
   let bytes = 0;
   const breakOff = (controller: ReadableStreamDefaultController): void => {
     onExcess();
     controller.error(new Error("beyond a limit"));
-    reader.cancel().catch(() => undefined);
+    read.cancel().catch(() => undefined);
   };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -122,18 +122,46 @@ export function bounded(
         timer = setTimeout(() => resolve("late"), waitMs);
       });
       try {
-        const part = await Promise.race([reader.read(), late]);
+        const part = await Promise.race([read.next(), late]);
         if (part === "late") return breakOff(controller);
-        if (part.done) return controller.close();
-        bytes += part.value.length;
+        if (part === "end") return controller.close();
+        bytes += part.length;
         if (bytes > limits.responseBytes) return breakOff(controller);
-        controller.enqueue(part.value);
+        controller.enqueue(part);
       } catch (error) {
         controller.error(error);
       } finally {
         clearTimeout(timer);
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel: (reason) => read.cancel(reason),
   });
+}
+
+const PIECE_BYTES = 64 * 1024;
+
+const endOr = (value: Uint8Array | undefined, done: boolean): Uint8Array | "end" =>
+  done || value === undefined ? "end" : value;
+
+/** The runtime's own bodies are read in large pieces: every piece costs a turn. Others come in the pieces they have. */
+function readerOf(source: ReadableStream<Uint8Array>) {
+  try {
+    const reader = source.getReader({ mode: "byob" });
+    return {
+      next: async () => {
+        const { value, done } = await reader.read(new Uint8Array(PIECE_BYTES));
+        return endOr(value, done);
+      },
+      cancel: (reason?: unknown) => reader.cancel(reason),
+    };
+  } catch {
+    const reader = source.getReader();
+    return {
+      next: async () => {
+        const { value, done } = await reader.read();
+        return endOr(value, done);
+      },
+      cancel: (reason?: unknown) => reader.cancel(reason),
+    };
+  }
 }
