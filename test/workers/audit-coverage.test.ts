@@ -144,10 +144,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   putPortal: {
     act: "brand.portal",
-    send: async () => ({
-      path: `/v1/brands/${acme.brand}/portal`,
-      body: { origin: "https://shop.acme.example", hosts: [`${fresh("topup")}.example`] },
-    }),
+    send: async () => ({ path: `/v1/brands/${acme.brand}/portal`, body: { origin: `https://${fresh("up")}.example` } }),
   },
   deletePortal: {
     act: "brand.portal",
