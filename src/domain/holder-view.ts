@@ -24,5 +24,6 @@ export const holderView = (serial: string, view: CardView, device: number) => ({
   balance: holderBalance(view.balance, view.currency),
   devices: view.devices
     .filter(({ status }) => status === "active")
-    .map(({ number, name, sipSeat }) => ({ number, name, current: number === device, sipSeat })),
+    // An object of an earlier release, while one is rolled out, knows no device without a seat and says nothing of it.
+    .map(({ number, name, sipSeat = true }) => ({ number, name, current: number === device, sipSeat })),
 });

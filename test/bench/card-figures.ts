@@ -1,10 +1,12 @@
 /** What a card's load and history do to a debit: many callers at one card, many cards in turn, many postings on a card. */
 import { codesOf, issue, makeCatalogue, redeemBody, redeemed, type Bench } from "./catalogue.ts";
 import { median, runLoad, settled, WrongAnswer, type Load } from "./load.ts";
+import type { BenchPlatform } from "./platform.ts";
 import { debit, floorWrite, inTurn, type Platforms } from "./loads.ts";
 
 const CALLERS = 64;
 const FEW_CARDS = 100;
+const FEW_DEBITS = 200;
 /** Of the requests at the hammered card this share finds credit; one debit takes a cent. */
 const PAID_SHARE = 0.95;
 const CENTS = 100;
@@ -12,6 +14,7 @@ const DEBITS_A_TURN = 6;
 /** So that the dearest card can pay for all its postings. */
 const TENTH_CENT = "0.001";
 const FEW_POSTINGS = 10;
+const MADE_AT_ONCE = 1000;
 
 export type CardPlan = {
   readonly hammerRounds: number;
@@ -21,7 +24,7 @@ export type CardPlan = {
   readonly postings: readonly number[];
   readonly postingTurns: number;
 };
-export type CardFigures = {
+export type LoadedCards = {
   readonly hammer: {
     readonly perSecond: number;
     readonly paid: number;
@@ -29,22 +32,22 @@ export type CardFigures = {
     readonly ratio: number;
   };
   readonly many: { readonly cards: number; readonly perSecond: number; readonly ratio: number };
-  /** `ratio`: to a card with ten postings. */
-  readonly postings: readonly { readonly count: number; readonly ms: number; readonly ratio: number }[];
 };
+/** `ratio`: to a card with ten postings. */
+export type OldCards = readonly { readonly count: number; readonly ms: number; readonly ratio: number }[];
+export type CardFigures = LoadedCards & { readonly postings: OldCards };
 
 export async function measureCards(
   platforms: Platforms,
   plan: CardPlan,
   say: (line: string) => void,
-): Promise<CardFigures> {
+): Promise<LoadedCards> {
   const bench = await makeCatalogue(platforms.product.url, platforms.product.key);
   say("one card, many callers");
   const hammer = await hammered(bench, platforms, plan);
   say("many cards");
   const many = await inTurnOver(bench, platforms, plan);
-  say("many postings");
-  return { hammer, many, postings: await byPostings(bench, platforms, plan) };
+  return { hammer, many };
 }
 
 const productLoad = ({ product }: Platforms, name: string) => ({
@@ -55,7 +58,7 @@ const productLoad = ({ product }: Platforms, name: string) => ({
 });
 
 /** A new card and a new object each round. The credit ends before the requests do: exactly it is spent, the rest refused. */
-async function hammered(bench: Bench, platforms: Platforms, plan: CardPlan): Promise<CardFigures["hammer"]> {
+async function hammered(bench: Bench, platforms: Platforms, plan: CardPlan): Promise<LoadedCards["hammer"]> {
   const paidARound = Math.floor(plan.hammerRequests * PAID_SHARE);
   const credit = (paidARound / CENTS).toFixed(2);
   const ratios: number[] = [];
@@ -91,38 +94,40 @@ async function hammered(bench: Bench, platforms: Platforms, plan: CardPlan): Pro
   return { perSecond: median(rates), paid, refused, ratio: median(ratios) };
 }
 
-/** Each of the many once, in parts; between the parts as many debits over a hundred cards. */
-async function inTurnOver(bench: Bench, platforms: Platforms, { manyCards }: CardPlan): Promise<CardFigures["many"]> {
+/** Each of the many once, in parts; between the parts some debits over a hundred cards. */
+async function inTurnOver(bench: Bench, platforms: Platforms, { manyCards }: CardPlan): Promise<LoadedCards["many"]> {
   const few = inTurn(await usedCards(bench, FEW_CARDS, "900.00"));
   const many = inTurn(await usedCards(bench, manyCards, "1.00"));
   await settled();
-  const part = Math.min(manyCards / 5, 1000);
+  const part = manyCards / 10;
   const load = (name: string, cards: () => string | undefined): Load => ({
     ...productLoad(platforms, name),
     next: () => debit(bench, cards() ?? ""),
   });
   const ratios: number[] = [];
   const rates: number[] = [];
-  await runLoad(load("debit over few cards", few), { amount: part });
+  await runLoad(load("debit over few cards", few), { amount: FEW_DEBITS });
   for (let done = 0; done < manyCards; done += part) {
     const ours = await runLoad(load("debit over many cards", many), { amount: part });
-    const theirs = await runLoad(load("debit over few cards", few), { amount: part });
+    const theirs = await runLoad(load("debit over few cards", few), { amount: FEW_DEBITS });
     rates.push(ours.perSecond);
     ratios.push(ours.perSecond / theirs.perSecond);
   }
   return { cards: manyCards, perSecond: median(rates), ratio: median(ratios) };
 }
 
-/** One debit at a time, a few at each card in turn; the card with ten postings is a new one each turn. */
-async function byPostings(bench: Bench, platforms: Platforms, plan: CardPlan): Promise<CardFigures["postings"]> {
+/**
+ * One debit at a time, a few at each card in turn; the card with ten postings is a new one each turn. The old cards'
+ * postings are made by the product's own object, a thousand a request (`grown-entry.ts`).
+ */
+export async function measurePostings(product: BenchPlatform, plan: CardPlan): Promise<OldCards> {
+  const bench = await makeCatalogue(product.url, product.key);
   const grown = await usedCards(bench, plan.postings.length, "900.00");
   const young = await usedCards(bench, plan.postingTurns, "1.00");
-  const debits = async (serial: string, amount: number): Promise<void> => {
-    const load = { ...productLoad(platforms, "postings"), next: () => debit(bench, serial, TENTH_CENT) };
-    if (amount > 0) await runLoad(load, { amount: Math.max(amount, 16) });
-  };
   // The first posting is the card's own credit; what is measured below adds some more.
-  for (const [index, count] of plan.postings.entries()) await debits(grown[index] ?? "", count - 1);
+  for (const [index, count] of plan.postings.entries())
+    for (let left = count - 1; left > 0; left -= MADE_AT_ONCE)
+      await timed(bench, grown[index] ?? "", `fill:${Math.min(left, MADE_AT_ONCE)}:${left}`);
   await settled();
   const times = new Map<number, number[]>([FEW_POSTINGS, ...plan.postings].map((count) => [count, []]));
   for (const serial of young) {
@@ -141,8 +146,8 @@ async function byPostings(bench: Bench, platforms: Platforms, plan: CardPlan): P
   return [...times].map(([count, all]) => ({ count, ms: median(all), ratio: median(all) / few }));
 }
 
-async function timed(bench: Bench, serial: string): Promise<number> {
-  const { method, path, headers, body } = debit(bench, serial, TENTH_CENT);
+async function timed(bench: Bench, serial: string, id?: string): Promise<number> {
+  const { method, path, headers, body } = debit(bench, serial, TENTH_CENT, id);
   const startedMs = performance.now();
   const answer = await fetch(new URL(path, bench.url), {
     method,

@@ -1,7 +1,7 @@
 /**
  * The floors: what the platform costs without the product. Same runtime and bindings, same Hono, same jose, same minified
  * bundling, and no product code, so that nothing the product does slowly makes its floor slow too.
- * Routes: /bare, /sign, /read-sign, /write, /create-sign; `?card=` names the object. The object's class has the name that
+ * Routes: /bare, /sign, /read-sign, /write, /create-sign; `?card=` names the object, `&hold=` a hold to write with it. The object's class has the name that
  * the product's configuration asks for.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -29,17 +29,31 @@ export class CardAccount extends DurableObject<FloorEnv> {
   }
 
   /** What a debit writes, and nothing else: the card's row, a posting, an outcome, the alarm; one transaction. */
-  write(id: string): number {
+  write(id: string, amount: string, hold: string | undefined): number {
     if (!this.#isMade()) this.make();
     return this.ctx.storage.transactionSync(() => {
       const version = Number(this.#card()["c0"]) + 1;
       this.#saveCard(version);
       this.#sql.exec("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", version, 1, "debit", id, 1, 2, 3, null);
-      const outcome = ["debit", id, '{"amountMicros":10000,"currency":"EUR"}', 1, null, 1, 2, 3, 4];
+      const outcome = ["debit", id, `{"amount":"${amount}","currency":"EUR"}`, 1, null, 1, 2, 3, 4];
       this.#sql.exec("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...outcome);
+      if (hold !== undefined) this.#writeHold(hold, version);
       this.#arm();
       return version;
     });
+  }
+
+  /** A step of a hold reads its row and replaces it, as well. */
+  #writeHold(hold: string, version: number): void {
+    const [known] = this.#sql.exec<Record<string, SqlStorageValue>>("SELECT * FROM holds WHERE id = ?", hold).toArray();
+    const values = [Number(known?.["amount"] ?? 0) + 1, version, 1, 2, 3, null, null, null, 4, 5, null];
+    this.#sql.exec(
+      `INSERT INTO holds VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,
+        amount = excluded.amount, sequence = excluded.sequence, charged = excluded.charged, released = excluded.released,
+        shortfall = excluded.shortfall, expires = excluded.expires, settled = excluded.settled`,
+      hold,
+      ...values,
+    );
   }
 
   /** An object that comes to be by one write: a table, a row, the alarm. */
@@ -61,6 +75,8 @@ export class CardAccount extends DurableObject<FloorEnv> {
     this.#sql.exec(`CREATE TABLE postings (seq INTEGER PRIMARY KEY, at_ms, type, id, amount, available, held, reason);
       CREATE TABLE outcomes (kind TEXT NOT NULL, id TEXT NOT NULL, content, at_ms, refusal, moved, rest, available, held,
         PRIMARY KEY (kind, id)) WITHOUT ROWID;
+      CREATE TABLE holds (id TEXT PRIMARY KEY, state, amount, sequence, charged, released, shortfall, subject, destination,
+        reference, created, expires, settled) WITHOUT ROWID;
       CREATE INDEX outcomes_refused ON outcomes (at_ms) WHERE refusal IS NOT NULL;`);
   }
 
@@ -142,8 +158,9 @@ app.get("/read-sign", async (c) => {
   return c.json({ version: row["c0"], ...(await signatures(card)) });
 });
 app.put("/write", async (c) => {
-  const { card = "", id = "" } = c.req.query();
-  return c.json({ version: await c.env.CARDS.getByName(card).write(id) });
+  const { card = "", id = "", hold } = c.req.query();
+  const { amount } = await c.req.json<{ amount: string }>();
+  return c.json({ version: await c.env.CARDS.getByName(card).write(id, amount, hold) });
 });
 app.post("/create-sign", async (c) => {
   const card = c.req.query("card") ?? "";

@@ -11,6 +11,10 @@ const CARDS = 100;
 const RADIX = 32;
 const SECRET_SYMBOLS = 15;
 
+/** What a hold and an extension say; the floors are sent the same. */
+const PLACED = { amount: "0.02", currency: "EUR", ttlSeconds: 3600 };
+const EXTENDED = { used: "0.01", amount: "0.02", ttlSeconds: 3600 };
+
 /** A product route and the floor it stands on; `goal` is the least ratio of requests per second, where there is one. */
 export type Pair = { readonly route: string; readonly floor: string; readonly goal?: number };
 export const PAIRS: readonly Pair[] = [
@@ -19,11 +23,15 @@ export const PAIRS: readonly Pair[] = [
   { route: "unknown code", floor: "floor: bare Hono", goal: 0.5 },
   { route: "debit", floor: "floor: object write", goal: 0.85 },
   { route: "hold + commit", floor: "floor: two object writes", goal: 0.85 },
-  { route: "extend", floor: "floor: object write", goal: 0.85 },
+  { route: "extend", floor: "floor: object write with a hold", goal: 0.85 },
 ];
 
 const redeem = (body: unknown): LoadRequest => ({ method: "POST", path: "/v1/redeem", body });
-const floor = (method: LoadRequest["method"], path: string): LoadRequest => ({ method, path });
+const floor = (method: LoadRequest["method"], path: string, body?: unknown): LoadRequest => ({
+  method,
+  path,
+  ...(body !== undefined && { body }),
+});
 
 const readSign = (card: string): LoadRequest => floor("GET", `/read-sign?card=${card}`);
 
@@ -78,6 +86,7 @@ export async function makeLoads(
     },
     { ...floors, ...floorWrites(cards), name: "floor: two object writes", settles: true },
     { ...product, ...holdAndCommit(bench, cards), name: "hold + commit", settles: true },
+    { ...floors, ...floorExtensions(held), name: "floor: object write with a hold", settles: true },
     { ...product, ...(await extensions(bench, held)), name: "extend", settles: true },
     {
       ...floors,
@@ -103,18 +112,29 @@ const sent = (
   body: Record<string, unknown>,
 ): LoadRequest => ({ method, path, headers: { Authorization: `Bearer ${switchKey}` }, body });
 
-export const debit = (bench: Bench, serial: string, amount = "0.01"): LoadRequest =>
-  sent(bench, "PUT", `/v1/cards/${serial}/debits/${randomUUID()}`, { amount, currency: "EUR" });
+export const debit = (bench: Bench, serial: string, amount = "0.01", id: string = randomUUID()): LoadRequest =>
+  sent(bench, "PUT", `/v1/cards/${serial}/debits/${id}`, { amount, currency: "EUR" });
 
 type Sends = Pick<Load, "next" | "followedBy" | "answered" | "begin">;
 
-export const floorWrite = (card: string): LoadRequest => floor("PUT", `/write?card=${card}&id=${randomUUID()}`);
+/** As a debit: the same bytes in, the same rows written. */
+export const floorWrite = (card: string): LoadRequest =>
+  floor("PUT", `/write?card=${card}&id=${randomUUID()}`, { amount: "0.01", currency: "EUR" });
 
-/** Twice at the same object, as a hold and its commit. */
+const floorHold = (card: string, hold: string): LoadRequest =>
+  floor("PUT", `/write?card=${card}&id=${randomUUID()}&hold=${hold}`, PLACED);
+
+/** Twice at the same object and hold, as a hold and its commit. */
 const floorWrites = (cards: () => string | undefined): Sends => ({
-  next: () => floorWrite(cards() ?? ""),
-  followedBy: ({ method, path }) => ({ method, path: `${path}-2` }),
+  next: () => floorHold(cards() ?? "", randomUUID()),
+  followedBy: ({ method, path }) => floor(method, path.replace("&hold=", "-2&hold="), { amount: "0.01" }),
 });
+
+/** One hold a card, as the extensions have it. */
+const floorExtensions = (cards: readonly SheetRow[]): Sends => {
+  const serials = inTurn(cards.map(({ serial }) => serial));
+  return { next: () => ({ ...floorHold(serials() ?? "", "h"), body: { sequence: 1000, ...EXTENDED } }) };
+};
 
 /** A new hold each time, and its commit. */
 const holdAndCommit = (bench: Bench, cards: () => string | undefined): Sends => ({
@@ -123,11 +143,7 @@ const holdAndCommit = (bench: Bench, cards: () => string | undefined): Sends => 
 });
 
 const placing = (bench: Bench, serial: string): LoadRequest =>
-  sent(bench, "PUT", `/v1/cards/${serial}/holds/${randomUUID()}`, {
-    amount: "0.02",
-    currency: "EUR",
-    ttlSeconds: 3600,
-  });
+  sent(bench, "PUT", `/v1/cards/${serial}/holds/${randomUUID()}`, PLACED);
 
 /** Cards unused for ten seconds leave memory; what loading them again costs is not what these rounds are about. */
 async function wake({ api }: Bench, cards: readonly SheetRow[]): Promise<void> {
@@ -153,8 +169,7 @@ async function extensions(bench: Bench, cards: readonly SheetRow[]): Promise<Sen
     },
     next: () => {
       const path = free.shift() ?? "";
-      const steps = { sequence: sequences.get(path), used: "0.01", amount: "0.02", ttlSeconds: 3600 };
-      return sent(bench, "POST", path, steps);
+      return sent(bench, "POST", path, { sequence: sequences.get(path), ...EXTENDED });
     },
     answered: ({ path }, status) => {
       if (status !== 200) return false;

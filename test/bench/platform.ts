@@ -5,17 +5,23 @@ import { bundleWorker, startLocalPlatform, type LocalPlatform } from "../../src/
 import { createSecrets } from "../../src/cli/secrets.ts";
 import { freePort } from "../support/free-port.ts";
 
-export type Bundles = { readonly product: string; readonly delayed: string; readonly floor: string };
+export type Bundles = {
+  readonly product: string;
+  readonly delayed: string;
+  readonly grown: string;
+  readonly floor: string;
+};
 export type BenchPlatform = LocalPlatform & { readonly key: string };
 
 /** The product by wrangler, exactly as a deployment; the bench's own Workers by esbuild with wrangler's settings. */
 export async function buildBundles(folder: string): Promise<Bundles> {
-  const [product, delayed, floor] = await Promise.all([
+  const [product, delayed, grown, floor] = await Promise.all([
     bundleWorker(folder),
     bundle("delayed-entry.ts", path.join(folder, "delayed")),
+    bundle("grown-entry.ts", path.join(folder, "grown")),
     bundle("floor-worker.ts", path.join(folder, "floor")),
   ]);
-  return { product, delayed, floor };
+  return { product, delayed, grown, floor };
 }
 
 async function bundle(entry: string, outdir: string): Promise<string> {
