@@ -20,8 +20,8 @@ export type DeviceView = {
   readonly platform: string | null;
   readonly status: "active" | "signed_out";
   readonly lastSeenAtMs: number;
-  /** false = a companion: balance and statement, but no SIP credentials and no calls. */
-  readonly sipSeat: boolean;
+  /** false = a companion: balance and statement, but no SIP credentials and no calls. An object of an earlier release says nothing of it: true. */
+  readonly sipSeat?: boolean;
   /** Of a softphone: the device that linked it. */
   readonly linkedTo: number | null;
 };

@@ -24,6 +24,5 @@ export const holderView = (serial: string, view: CardView, device: number) => ({
   balance: holderBalance(view.balance, view.currency),
   devices: view.devices
     .filter(({ status }) => status === "active")
-    // An object of an earlier release, while one is rolled out, knows no device without a seat and says nothing of it.
     .map(({ number, name, sipSeat = true }) => ({ number, name, current: number === device, sipSeat })),
 });
