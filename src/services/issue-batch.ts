@@ -41,7 +41,7 @@ export async function issueBatch(
   if (batch) return ok({ batch, isReplay: false });
   // Nothing was written: an equal request was faster, or a rule forbids it.
   const { existing } = await readIssueContext(db, key, order);
-  return existing ? replay(existing, order) : err(limitRefusal(order, await readIssueLimits(db, order)));
+  return existing ? replay(existing, order) : err(limitRefusal(order, await readIssueLimits(db, order, atMs)));
 }
 
 const replay = (existing: Batch & { readonly fingerprint: string }, order: BatchOrder): Result<Issued, Refusal> =>

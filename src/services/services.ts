@@ -39,7 +39,7 @@ export type Services = {
   readonly credentials: Credentials;
   readonly budget: FailureBudget;
   readonly jobs: Jobs;
-  /** Work that may outlive the answer. */
+  /** Work that may outlive the answer, and may fail: whoever hands it over must be right without it. */
   readonly later: (work: Promise<unknown>) => void;
   /** Where partners' webhooks may go. */
   readonly addressRules: AddressRules;
@@ -60,6 +60,7 @@ export function servicesOf(env: Env, config: Config): Services {
 }
 
 const now = () => Date.now();
+const later = (work: Promise<unknown>): void => waitUntil(work.catch(() => undefined));
 
 function createServices(env: Env, config: Config): Services {
   const db = createDatabase(env.DB);
@@ -77,7 +78,7 @@ function createServices(env: Env, config: Config): Services {
       adminApiKey: config.adminApiKey,
       now,
       // What is lost here is noted by a later use.
-      noteUse: (id, atMs) => waitUntil(noteKeyUse(db, id, atMs).catch(() => undefined)),
+      noteUse: (id, atMs) => later(noteKeyUse(db, id, atMs)),
     }),
     access: config.access && createAccessGate(config.access, { fetch: (url, init) => fetch(url, init), now }),
     catalogue: createCatalogue({
@@ -90,7 +91,7 @@ function createServices(env: Env, config: Config): Services {
     }),
     cards: createCardStubs(env.CARDS, config.jurisdiction),
     jobs: createJobs(env.CARD_EVENTS),
-    later: waitUntil,
+    later,
     refreshTokens: createRefreshTokens(config.refreshKeys),
     portalTokens: createPortalTokens(config.refreshKeys),
     credentials: createCredentials({ signing, sealer }),

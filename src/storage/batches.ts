@@ -11,6 +11,7 @@ import type { SweepProgress } from "../domain/sweep.ts";
 import type { BatchTerms, Standing } from "../domain/terms.ts";
 import { auditRow, type AuditEntry } from "./audit.ts";
 import type { Database } from "./database.ts";
+import { outstandingMicros } from "./limits.ts";
 import { batches, brands, partners, profiles, sweeps } from "./schema.ts";
 import { ofBatch, SWEEP_AGAIN, sweepRows } from "./sweeps.ts";
 import { batchTermsOf, standingOf } from "./terms.ts";
@@ -63,28 +64,17 @@ export async function readIssueContext(db: Database, { owner, idempotencyKey }: 
 const liveCards = (format: string): SQL =>
   sql`(SELECT coalesce(sum(l.quantity), 0) FROM batches AS l WHERE l.format = ${format} AND l.status <> 'recalled')`;
 
-/**
- * What the partner owes its holders in a currency: face value issued, and for touched cards what came on top and what
- * is gone (from the projection: what was used in the last seconds still counts, which errs on the safe side).
- * Of a recalled batch only the touched cards count; test cards never do.
- */
-const outstanding = (partner: SQL, currency: SQL): SQL => sql`(
-  SELECT coalesce(sum(
-    CASE WHEN o.status = 'recalled' THEN 0 ELSE o.quantity * o.credit_micros END
-    + (SELECT coalesce(sum(t.credits_micros - t.spent_micros - t.expired_micros - t.reversed_micros
-          - CASE WHEN o.status = 'recalled' THEN 0 ELSE o.credit_micros END), 0)
-        FROM cards AS t WHERE t.batch = o.number)
-  ), 0) FROM batches AS o WHERE o.partner = ${partner} AND o.currency = ${currency} AND o.mode = 'live')`;
-
 const integer = (value: number): SQL => sql`CAST(${value} AS INTEGER)`;
 
+const LIMITED = { partner: sql`p.id`, currency: sql`l.currency` };
+
 /** Each limit as a condition that holds when the order fits; `p` is the partner's row, `l` its limits in the currency. */
-function limitsOf({ quantity, creditMicros, mode, format }: BatchOrder) {
+function limitsOf({ quantity, creditMicros, mode, format }: BatchOrder, nowMs: number) {
   const issued = integer(quantity * creditMicros);
   return {
     faceValue: sql`${integer(creditMicros)} <= l.max_face_value_micros`,
     outstanding:
-      mode === "test" ? sql`1` : sql`${outstanding(sql`p.id`, sql`l.currency`)} + ${issued} <= l.outstanding_micros`,
+      mode === "test" ? sql`1` : sql`${outstandingMicros(LIMITED, nowMs)} + ${issued} <= l.outstanding_micros`,
     odds:
       format === "keypad18"
         ? sql`${liveCards(format)} + ${integer(quantity)} <= ${integer(KEYPAD_MAX_LIVE_CARDS)}`
@@ -99,7 +89,7 @@ export async function insertBatch(
   { owner, idempotencyKey, order, keyId, atMs }: Issue,
   entry: AuditEntry,
 ): Promise<Batch | undefined> {
-  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order);
+  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order, atMs);
   const { expiry, bonus, profile, quantity, format } = order;
   // Every column of the table in its order; NULL lets SQLite number the batch.
   const values = sql`SELECT NULL, ${owner}, ${idempotencyKey}, ${fingerprintOf(order)}, p.id, b.id, ${profile},
@@ -125,8 +115,8 @@ export async function insertBatch(
 export type IssueLimits = { readonly [K in "hasLimits" | "faceValue" | "outstanding" | "odds" | "numbers"]: boolean };
 
 /** Which rule forbade an order just now: for the refusal's wording only, the INSERT has decided. */
-export async function readIssueLimits(db: Database, order: BatchOrder): Promise<IssueLimits> {
-  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order);
+export async function readIssueLimits(db: Database, order: BatchOrder, nowMs: number): Promise<IssueLimits> {
+  const { faceValue, outstanding: fits, odds, numbers } = limitsOf(order, nowMs);
   const [row] = await db.read("issue limits", (q) =>
     q.all<Record<keyof IssueLimits, number | null>>(
       sql`SELECT l.currency IS NOT NULL AS "hasLimits", ${faceValue} AS "faceValue", ${fits} AS "outstanding",

@@ -12,6 +12,7 @@ import type { Bonus } from "../domain/terms.ts";
 
 export * from "./schema-actions.ts";
 export * from "./schema-webhooks.ts";
+export * from "./schema-credit.ts";
 
 export const partners = sqliteTable("partners", {
   id: text().primaryKey(),

@@ -29,8 +29,8 @@ export const project = (batch: number, card: number, sums: { credits: number; sp
   const { credits, spent = 0, reversed = 0 } = sums;
   return env.DB.prepare(
     `INSERT INTO cards (batch, card, version, status, available_micros, held_micros, spent_micros, reversed_micros,
-      expired_micros, credits_micros, debt_micros, devices, open_holds, changed_at_ms, projected_at_ms)
-     VALUES (?, ?, 1, 'active', ?, 0, ?, ?, 0, ?, 0, 1, 0, 0, 0)`,
+      expired_micros, credits_micros, debt_micros, devices, open_holds, first_used_at_ms, changed_at_ms, projected_at_ms)
+     VALUES (?, ?, 1, 'active', ?, 0, ?, ?, 0, ?, 0, 1, 0, 0, 0, 0)`,
   )
     .bind(batch, card, credits - spent - reversed, spent, reversed, credits)
     .run();

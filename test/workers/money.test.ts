@@ -121,7 +121,13 @@ describe("credits", () => {
     expect((await credit(held.serial, "pay-1", "0.000001")).text).toBe(first.text);
     expect((await card(held.serial)).balance["available"]).toBe("10.000001");
     expect((await credit(held.serial, "pay-2", "1.00", { currency: "USD" })).body.code).toBe("currency_mismatch");
-    expect((await credit(held.serial, "pay-3", "9000000000.00")).status).toBe(422);
+    expect(await credit(held.serial, "pay-3", "9000000000.00")).toMatchObject({
+      status: 402,
+      body: { code: "limit_exceeded" },
+    });
+    const { codes } = await createDeck({ batch: { mode: "test" } });
+    const { card: test } = await redeemed(codes[12]);
+    expect((await credit(test.serial, "pay-4", "9000000000.00")).status).toBe(422);
   });
 
   it("wait for the first redemption, and then the same id works", async () => {

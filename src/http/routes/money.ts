@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { invalidField } from "../../domain/errors.ts";
 import type { MoneyCommand } from "../../domain/ledger/commands.ts";
 import { formatAmount } from "../../domain/money.ts";
+import { creditWithinLimits } from "../../services/credit-within-limits.ts";
 import { createRouter } from "../context.ts";
 import { findCard } from "../find-card.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
@@ -43,7 +44,8 @@ const creditRoute = createRoute({
   path: "/v1/cards/{serial}/credits/{id}",
   tags: ["Money"],
   summary: "Credit a card",
-  description: "Pays debt first. The same id with the same body has one effect and one answer for the card's life.",
+  description:
+    "Pays debt first. The same id with the same body has one effect and one answer for the card's life. Beyond what the partner may credit in a day of its time zone, or may have outstanding: 402 `limit_exceeded`.",
   ...keyed("creditCard"),
   request: {
     params: moneyParams,
@@ -69,7 +71,7 @@ const creditRoute = createRoute({
         debtPaid: z.string(),
       })
       .openapi("Credited"),
-    MONEY_REFUSALS,
+    [...MONEY_REFUSALS, "limit_exceeded"],
   ),
 });
 
@@ -156,7 +158,12 @@ function addMoves(app: Router): void {
     };
     const found = await findCard(c, serial);
     if (!found.ok) return problem(c, found.error);
-    const done = await runMoney(c, found.value, command);
+    const { terms, card } = found.value.call;
+    const done = await creditWithinLimits(
+      c.var.services,
+      { terms, card, id, amountMicros: command.amountMicros, currency: unit },
+      () => runMoney(c, found.value, command),
+    );
     if (!done.ok) return moneyProblem(c, found.value, done.error);
     const { movedMicros, restMicros } = done.value;
     const balance = outcomeBalanceWire(done.value);

@@ -3,7 +3,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { refuse } from "../../domain/errors.ts";
 import { formatAmount } from "../../domain/money.ts";
 import { PARTNER_STATUSES, type Partner } from "../../domain/partner.ts";
-import { isTimeZone } from "../../domain/time.ts";
+import { isTimeZone, localDate } from "../../domain/time.ts";
+import { readUsage, type Usage } from "../../storage/limits.ts";
 import { addFirstPartner, findPartner, listPartners, putPartner } from "../../storage/partners.ts";
 import { audited } from "../audited.ts";
 import { createRouter } from "../context.ts";
@@ -51,6 +52,24 @@ const partnerInput = z
 
 const partnerOutput = z.object({ id: z.string(), ...partnerInput.shape }).openapi("Partner");
 
+/** Sums may be beyond the largest amount. */
+const sumText = z.string().openapi({ example: "10.00" });
+const used = z.object({ used: sumText, left: sumText });
+const usageOutput = z
+  .record(
+    currency,
+    z.object({
+      outstanding: used.openapi({
+        description:
+          "What is owed to card holders: face values that can still be redeemed, and what redeemed cards hold. Spending counts once the projection knows it, some seconds later.",
+      }),
+      creditPerDay: used.extend({ day: z.string().openapi({ description: "In the partner's time zone." }) }),
+    }),
+  )
+  .openapi({ description: "How much of each limit is used, by currency. Test cards do not count." });
+
+const partnerDetail = partnerOutput.extend({ usage: usageOutput }).openapi("PartnerDetail");
+
 const list = createRoute({
   method: "get",
   path: "/v1/partners",
@@ -69,7 +88,7 @@ const get = createRoute({
   description: "A partner's own key may always read its partner, whatever its scopes.",
   ...keyed("readPartner"),
   request: { params: z.object({ partner: z.string() }) },
-  responses: answers(200, partnerOutput, [...KEY_REFUSALS, "not_found"]),
+  responses: answers(200, partnerDetail, [...KEY_REFUSALS, "not_found"]),
 });
 
 const put = createRoute({
@@ -107,8 +126,13 @@ export function partnerRoutes() {
 
   app.openapi(get, async (c) => {
     const { partner: id } = c.req.valid("param");
-    const partner = mayActOn(c.var.caller, id) ? await findPartner(c.var.services.db, id) : undefined;
-    return partner ? c.json(toWire(partner), 200) : problem(c, refuse("not_found"));
+    const { db, now } = c.var.services;
+    const partner = mayActOn(c.var.caller, id) ? await findPartner(db, id) : undefined;
+    if (!partner) return problem(c, refuse("not_found"));
+    const nowMs = now();
+    const day = localDate(nowMs, partner.timeZone);
+    const usage = await readUsage(db, id, { day, nowMs });
+    return c.json({ ...toWire(partner), usage: usageWire(partner, day, usage) }, 200);
   });
 
   app.openapi(put, async (c) => {
@@ -141,6 +165,21 @@ const fromWire = (id: string, { limits, ...fields }: z.infer<typeof partnerInput
     }))
     .toSorted((a, b) => (a.currency < b.currency ? -1 : 1)),
 });
+
+const usageWire = ({ limits }: Partner, day: string, usage: readonly Usage[]): z.infer<typeof usageOutput> =>
+  Object.fromEntries(
+    usage.flatMap(({ currency: code, outstandingMicros, creditedMicros }) => {
+      const own = limits.find((each) => each.currency === code);
+      if (!own) return [];
+      const of = (usedMicros: bigint, limitMicros: number) => ({
+        used: formatAmount(usedMicros, code),
+        // A limit may have been lowered below what was used already.
+        left: formatAmount(usedMicros < BigInt(limitMicros) ? BigInt(limitMicros) - usedMicros : 0n, code),
+      });
+      const outstanding = of(outstandingMicros, own.outstandingMicros);
+      return [[code, { outstanding, creditPerDay: { ...of(creditedMicros, own.creditPerDayMicros), day } }]];
+    }),
+  );
 
 const toWire = ({ limits, ...fields }: Partner): z.infer<typeof partnerOutput> => ({
   ...fields,
