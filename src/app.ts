@@ -23,6 +23,7 @@ import { moneyRoutes } from "./http/routes/money.ts";
 import { pageRoutes } from "./http/routes/pages.ts";
 import { partnerRoutes } from "./http/routes/partners.ts";
 import { portalSessionRoutes } from "./http/routes/portal-session.ts";
+import { printSheetRoutes } from "./http/routes/print-sheets.ts";
 import { profileRoutes } from "./http/routes/profiles.ts";
 import { reconciliationRoutes } from "./http/routes/reconciliations.ts";
 import { redeemRoutes } from "./http/routes/redeem.ts";
@@ -71,6 +72,7 @@ export function createApp() {
     holdRoutes,
     batchRoutes,
     codeRoutes,
+    printSheetRoutes,
   ])
     app.route("/", routes());
   for (const routes of [partnerRoutes, keyRoutes, trunkRoutes, profileRoutes, brandRoutes, brandPortalRoutes])

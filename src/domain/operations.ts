@@ -86,6 +86,7 @@ export const OPERATIONS = {
   readBatch: byKey("catalogue:read"),
   listBatches: byKey("catalogue:read"),
   exportCodes: byKey("batches:export"),
+  printCards: byKey("batches:export"),
 
   listCards: byKey("cards:read"),
   getCard: byKey("cards:read"),

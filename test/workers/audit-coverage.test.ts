@@ -250,6 +250,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
       return { path: `${path}/reversals/r1`, body: { amount: "0.50", reason: "Bad line" } };
     },
   },
+  printCards: { act: "batch.print", anew: true, send: async () => ({ path: `/v1/batches/${batch}/sheet?to=2` }) },
   exportCodes: { act: "batch.export", anew: true, send: async () => ({ path: `/v1/batches/${batch}/codes?to=2` }) },
 };
 

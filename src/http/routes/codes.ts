@@ -1,32 +1,16 @@
 /** The codes of a batch, made again whenever they are asked for: none is stored. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Batch } from "../../domain/batch.ts";
 import { SHEET_TYPES, SHEET_WRITERS, sheetFormat } from "../../domain/code-sheet.ts";
-import { invalidField, refuse, type Refusal } from "../../domain/errors.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
-import { MAX_CARD_NUMBER } from "../../domain/serial.ts";
 import { MAX_SHEET_ROWS, streamSheet } from "../../services/export-codes.ts";
-import { findBatch } from "../../storage/batches.ts";
-import { readTouchedCards } from "../../storage/touched-cards.ts";
 import { recordAct } from "../audited.ts";
-import { createRouter, type Caller } from "../context.ts";
+import { createRouter } from "../context.ts";
+import { exportQuery, linkBase, readyToExport } from "../export-range.ts";
 import { KEY_REFUSALS, keyed } from "../middleware/key.ts";
 import { problem } from "../problem.ts";
-import { queryInteger, refusals, visibleText } from "../schemas.ts";
-import { batchNumber } from "./batches.ts";
+import { refusals } from "../schemas.ts";
 
-const NO_CARDS: ReadonlySet<number> = new Set();
-
-const card = queryInteger(1, MAX_CARD_NUMBER);
 const row = z.object({ serial: z.string(), code: z.string(), link: z.string() });
 const text = (description: string) => ({ schema: z.string().openapi({ description }) });
-
-const query = z.strictObject({
-  from: card.optional().openapi({ description: "First card number, default 1." }),
-  to: card.optional().openapi({ description: "Last card number, inclusive; default the last of the batch." }),
-  includeTouched: z.enum(["true", "false"]).optional().openapi({ description: "Operator keys only, with a reason." }),
-  reason: visibleText(200, 1).optional(),
-});
 
 const get = createRoute({
   method: "get",
@@ -37,7 +21,7 @@ const get = createRoute({
   ...keyed("exportCodes"),
   request: {
     params: z.object({ batch: z.string().openapi({ example: "12" }) }),
-    query,
+    query: exportQuery,
     headers: z.object({ accept: z.string().optional() }),
   },
   responses: {
@@ -57,34 +41,20 @@ export function codeRoutes() {
   const app = createRouter();
 
   app.openapi(get, async (c) => {
-    const { caller, config, services } = c.var;
     const asked = c.req.valid("query");
-    const number = batchNumber(c.req.valid("param").batch);
-    const found = number && (await findBatch(services.db, { number, scope: caller.partner }));
-    if (!found) return problem(c, refuse("not_found"));
-    const { batch } = found;
-    const range = rangeOf(batch, asked);
-    if (!range.ok) return problem(c, range.error);
-    const withTouched = mayIncludeTouched(caller, asked);
-    if (!withTouched.ok) return problem(c, withTouched.error);
-    const key = config.codeKeys.find(({ id }) => id === batch.keyId);
-    if (!key)
-      return problem(c, { code: "invalid_input", detail: `The code key ${batch.keyId} of this batch is retired.` });
-
+    const ready = await readyToExport(c, c.req.valid("param").batch, asked, MAX_SHEET_ROWS);
+    if (!ready.ok) return problem(c, ready.error);
+    const { batch, key, from, to, omitted, includeTouched } = ready.value;
     const format = sheetFormat(c.req.header("Accept"));
-    const { from, to } = range.value;
     const stream = await streamSheet(
-      {
-        omitted: async (first, last) =>
-          withTouched.value ? NO_CARDS : readTouchedCards(services.db, { batch: batch.number, from: first, to: last }),
-      },
+      { omitted },
       {
         batch: batch.number,
         format: batch.format,
         key,
         from,
         to,
-        linkBase: `${config.publicOrigin}/r#`,
+        linkBase: linkBase(c.var.config),
         writer: SHEET_WRITERS[format],
       },
     );
@@ -92,7 +62,7 @@ export function codeRoutes() {
       owner: batch.partner,
       act: "batch.export",
       object: `batch:${batch.number}`,
-      details: { from, to, format, includeTouched: withTouched.value },
+      details: { from, to, format, includeTouched },
       reason: asked.reason ?? null,
     });
     // The name is made of numbers: a label is anybody's text.
@@ -105,26 +75,4 @@ export function codeRoutes() {
   });
 
   return app;
-}
-
-type Asked = z.infer<typeof query>;
-
-function rangeOf(
-  { quantity }: Batch,
-  { from = 1, to = quantity }: Asked,
-): Result<{ from: number; to: number }, Refusal> {
-  if (from > quantity) return err(invalidField("/from", `The batch has ${quantity} cards.`));
-  if (to > quantity) return err(invalidField("/to", `The batch has ${quantity} cards.`));
-  if (from > to) return err(invalidField("/from", "from must not be after to."));
-  return to - from < MAX_SHEET_ROWS
-    ? ok({ from, to })
-    : err(invalidField("/to", `At most ${MAX_SHEET_ROWS} rows at a time; ask for the next ones with from.`));
-}
-
-/** A touched card's code is in somebody's hands, so giving it out again needs the operator and a reason. */
-function mayIncludeTouched(caller: Caller, { includeTouched, reason }: Asked): Result<boolean, Refusal> {
-  if (includeTouched !== "true") return ok(false);
-  if (caller.partner !== null)
-    return err(refuse("insufficient_scope", "Touched cards are exported with an operator's key only."));
-  return reason === undefined ? err(invalidField("/reason", "Touched cards need a reason.")) : ok(true);
 }
