@@ -1,6 +1,6 @@
 /** Cards to print: every code scans to its card, a hostile brand stays text, nobody else is asked, touched cards stay out. */
 import { env } from "cloudflare:workers";
-import decodeQR from "qr/decode.js";
+import { decodeQR } from "qr/decode.js";
 import { beforeAll, describe, expect, it } from "vitest";
 import { operatorKey, call } from "../support/api.ts";
 import { createTenant, issue, order, project, type Tenant } from "../support/batches.ts";

@@ -2,7 +2,7 @@
  * Cards to print: one HTML document that needs nothing else, so that it can be saved, opened from a blob and printed
  * without asking anybody for anything. Everything of a brand is escaped as text or rewritten from its parts.
  */
-import encodeQR from "qr";
+import { encodeQR } from "qr";
 import type { SheetRow, SheetWriter } from "../../domain/code-sheet.ts";
 import { toBase64 } from "../../domain/encoding.ts";
 import { normaliseColour, type Brand, type Palette } from "../../domain/branding.ts";
