@@ -123,6 +123,7 @@ export const FIXTURES: Readonly<Record<KeyedOperationId, Fixture>> = {
   readBatch: thing(ofBatch),
   listBatches: listed(),
   exportCodes: thing(ofBatch),
+  printCards: thing(ofBatch),
 
   listCards: listed(),
   getCard: thing(ofCard),
