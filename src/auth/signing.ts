@@ -19,8 +19,10 @@ const MAX_TOKEN_LENGTH = 4096;
 const CLIENT_ID = "dialler";
 
 export type AccessClaim = CardRef & DeviceClaim;
+/** The thumbprint of the key a token is bound to (RFC 9449 section 6.1); null = whoever has the token may use it. */
+type Binding = { readonly thumbprint: string | null };
 /** A claim whose token was verified, and when that token ends. */
-export type VerifiedAccess = AccessClaim & { readonly expiresAtMs: number };
+export type VerifiedAccess = AccessClaim & Binding & { readonly expiresAtMs: number };
 /** What a verified SIP token says: the card and device it is of, and its claims as they are in it. */
 export type VerifiedSip = CardRef & {
   readonly device: number;
@@ -55,7 +57,7 @@ export type PortalTokenClaim = {
 };
 
 export type Signing = {
-  accessToken(claim: AccessClaim, nowMs: number): Promise<string>;
+  accessToken(claim: AccessClaim & Partial<Binding>, nowMs: number): Promise<string>;
   /** undefined for anything but a live access token of ours; clock skew of 30 s is allowed. */
   verifyAccess(token: string, nowMs: number): Promise<VerifiedAccess | undefined>;
   sipToken(claim: SipClaim, nowMs: number): Promise<string>;
@@ -109,9 +111,11 @@ export function createSigning({ signingKeys, publicOrigin }: Deps): Signing {
   }
 
   return {
-    accessToken: ({ device, family, ...card }, nowMs) => {
+    accessToken: ({ device, family, thumbprint, ...card }, nowMs) => {
       const sub = formatSipUser(formatSerial(card), device);
-      return sign("at+jwt", { aud: publicOrigin, sub, client_id: CLIENT_ID, family }, nowMs, ACCESS_TOKEN_SECONDS);
+      const bound = thumbprint ? { cnf: { jkt: thumbprint } } : {};
+      const claims = { aud: publicOrigin, sub, client_id: CLIENT_ID, family, ...bound };
+      return sign("at+jwt", claims, nowMs, ACCESS_TOKEN_SECONDS);
     },
     async verifyAccess(token, nowMs) {
       const payload = await verify(token, nowMs, {
@@ -141,11 +145,15 @@ export function createSigning({ signingKeys, publicOrigin }: Deps): Signing {
   };
 }
 
-function readClaim({ sub, exp, family }: JWTPayload): VerifiedAccess | undefined {
+function readClaim({ sub, exp, family, cnf }: JWTPayload): VerifiedAccess | undefined {
   const user = typeof sub === "string" ? parseSipUser(sub) : undefined;
   const card = user && parseSerial(user.serial);
+  const thumbprint = (cnf as { jkt?: unknown } | undefined)?.jkt ?? null;
+  // Bound in a way we do not know is not free.
+  if ((cnf !== undefined && thumbprint === null) || (thumbprint !== null && typeof thumbprint !== "string"))
+    return undefined;
   return user && card && exp !== undefined && typeof family === "number" && Number.isSafeInteger(family)
-    ? { ...card, device: user.device, family, expiresAtMs: exp * SECOND_MS }
+    ? { ...card, device: user.device, family, thumbprint, expiresAtMs: exp * SECOND_MS }
     : undefined;
 }
 

@@ -57,7 +57,21 @@ export type NewSoftphone = Pick<NewDevice, "idHash" | "name" | "platform">;
 /** A device as an access token names it. */
 export type DeviceClaim = { readonly device: number; readonly family: number };
 
-export type Redeemed = { readonly card: CardView; readonly refresh: Generation };
+/** A proof of possession (RFC 9449) whose signature, age and address the Worker has checked. */
+export type PresentedProof = {
+  /** As registered keys are kept. */
+  readonly publicKey: string;
+  readonly jti: string;
+  /** Of the one HTTP request. */
+  readonly request: string;
+};
+
+export type Redeemed = {
+  readonly card: CardView;
+  readonly refresh: Generation;
+  /** The key its device registered: its tokens are bound to it. */
+  readonly publicKey: string | null;
+};
 
 /** A ticket for the portal, and the session it begins; both by the random part of their tokens. */
 export type PortalEntry = { readonly ticket: string; readonly session: string; readonly ticketEndsAtMs: number };
@@ -125,8 +139,14 @@ export type MoneyRefusal = Refusal & { readonly replayed?: boolean };
 /** The methods of a card's object. Every one is safe to send again: it is a read, or idempotent by its content. */
 export type CardObject = {
   /** `takeover`: the card may be taken from another device when all its places are; null = it was not asked for. */
-  redeem(call: CardCall, device: NewDevice, takeover?: TakeoverRequest | null): Promise<Result<Redeemed, Refusal>>;
-  refresh(call: CardCall, presented: Generation): Promise<Result<Redeemed, Refusal>>;
+  redeem(
+    call: CardCall,
+    device: NewDevice,
+    takeover?: TakeoverRequest | null,
+    proof?: PresentedProof | null,
+  ): Promise<Result<Redeemed, Refusal>>;
+  /** Of a device that registered a key, both again and refreshing need its proof: `invalid_dpop_proof` otherwise. */
+  refresh(call: CardCall, presented: Generation, proof?: PresentedProof | null): Promise<Result<Redeemed, Refusal>>;
   /** The card for one of its signed-in devices. */
   holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>>;
   signOut(call: CardCall, claim: DeviceClaim): Promise<Result<null, Refusal>>;

@@ -33,6 +33,11 @@ export const PROBLEMS = {
     "OAuth: the refresh token is not accepted",
     "Redeem the code again on the same device; the card and its credit are untouched.",
   ),
+  invalid_dpop_proof: problem(
+    400,
+    "OAuth: the proof of possession is not accepted",
+    "Send a new DPoP proof, made for this request with the key the device registered (RFC 9449).",
+  ),
   unsupported_grant_type: problem(400, "OAuth: grant type not supported", "Use grant_type=refresh_token."),
   unauthenticated: problem(
     401,

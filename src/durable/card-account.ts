@@ -23,6 +23,7 @@ import type {
   PageOfHolds,
   PageOfPostings,
   PortalEntry,
+  PresentedProof,
   Redeemed,
   ReplaceRequest,
   StatementLine,
@@ -44,6 +45,7 @@ import { CardJournal } from "./card-journal.ts";
 import { CardLive } from "./card-live.ts";
 import { CardMoney } from "./card-money.ts";
 import { CardPortal } from "./card-portal.ts";
+import { CardProofs } from "./card-proofs.ts";
 import { CardReconcile } from "./card-reconcile.ts";
 import { CardOutbox } from "./card-outbox.ts";
 import { CardTransferStore } from "./card-transfer-store.ts";
@@ -79,7 +81,13 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       wakeBy: (atMs) => this.#turns.wakeBy(atMs),
     });
     const guards = new CardGuardStore(ctx.storage.sql);
-    this.#devices = new CardDevices({ store, guards, turns: this.#turns, journal });
+    this.#devices = new CardDevices({
+      store,
+      guards,
+      proofs: new CardProofs(ctx.storage.sql),
+      turns: this.#turns,
+      journal,
+    });
     this.#acts = new CardActs({ store, turns: this.#turns, devices: this.#devices, journal });
     this.#money = new CardMoney(store, { turns: this.#turns, journal });
     this.#claims = new CardClaims(this.#turns);
@@ -110,12 +118,17 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
     call: CardCall,
     device: NewDevice,
     takeover: TakeoverRequest | null = null,
+    proof: PresentedProof | null = null,
   ): Promise<Result<Redeemed, Refusal>> {
-    return this.#devices.redeem(call, device, takeover);
+    return this.#devices.redeem(call, device, takeover, proof);
   }
 
-  async refresh(call: CardCall, presented: Generation): Promise<Result<Redeemed, Refusal>> {
-    return this.#devices.refresh(call, presented);
+  async refresh(
+    call: CardCall,
+    presented: Generation,
+    proof: PresentedProof | null = null,
+  ): Promise<Result<Redeemed, Refusal>> {
+    return this.#devices.refresh(call, presented, proof);
   }
 
   async holder(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>> {

@@ -3,7 +3,14 @@
  * Which device may do what is decided in the domain; here it is loaded, asked and written.
  */
 import { firstUseIsPaused, refusalOf, type CardCall, type CardState } from "../domain/card.ts";
-import type { DeviceClaim, Generation, NewDevice, NewSoftphone, Redeemed } from "../domain/card-calls.ts";
+import type {
+  DeviceClaim,
+  Generation,
+  NewDevice,
+  NewSoftphone,
+  PresentedProof,
+  Redeemed,
+} from "../domain/card-calls.ts";
 import {
   familyIsLive,
   isActive,
@@ -35,12 +42,14 @@ import { firstUseEndMs } from "../domain/terms.ts";
 import type { CardJournal } from "./card-journal.ts";
 import type { CardAccountStore } from "./card-account-store.ts";
 import type { CardGuardStore } from "./card-guard-store.ts";
+import type { CardProofs } from "./card-proofs.ts";
 import type { CardTurns, Turn } from "./card-turns.ts";
 import { redeemedView } from "./card-views.ts";
 
 type Parts = {
   readonly store: CardAccountStore;
   readonly guards: CardGuardStore;
+  readonly proofs: CardProofs;
   readonly turns: CardTurns;
   readonly journal: CardJournal;
 };
@@ -48,22 +57,31 @@ type Parts = {
 export class CardDevices {
   readonly #store: CardAccountStore;
   readonly #guards: CardGuardStore;
+  readonly #proofs: CardProofs;
   readonly #turns: CardTurns;
   readonly #journal: CardJournal;
 
-  constructor({ store, guards, turns, journal }: Parts) {
+  constructor({ store, guards, proofs, turns, journal }: Parts) {
     this.#store = store;
     this.#guards = guards;
+    this.#proofs = proofs;
     this.#turns = turns;
     this.#journal = journal;
   }
 
-  redeem(call: CardCall, device: NewDevice, takeover: TakeoverRequest | null): Result<Redeemed, Refusal> {
+  redeem(
+    call: CardCall,
+    device: NewDevice,
+    takeover: TakeoverRequest | null,
+    proof: PresentedProof | null,
+  ): Result<Redeemed, Refusal> {
     return this.#turns.take(call, (turn) => {
       const all = this.of(turn);
       const known = all.find((seat) => isActive(seat) && seat.idHash === device.idHash);
       const code = refusalOf(turn.state, known ? "redeem_own" : "redeem", turn.nowMs);
       if (code) return err(refuse(code));
+      const unproven = known && this.#unproven(known, proof, turn.nowMs);
+      if (unproven) return err(unproven);
       if (known) return ok(this.#redeemAgain(turn, all, known));
       if (firstUseIsPaused(turn.state, call)) return err(refuse("batch_paused"));
       const waitSeconds = waitForNewDeviceSeconds(all, turn.nowMs);
@@ -71,6 +89,11 @@ export class CardDevices {
       if (seatsOf(all).length < turn.state.maxDevices) return this.#bind(turn, device);
       return takeover ? this.#takeOver(turn, all, device, takeover) : err(refuse("card_in_use"));
     });
+  }
+
+  /** A device that registered a key shows that it still has it: who stole only its id or token does not pass. */
+  #unproven({ publicKey }: Device, proof: PresentedProof | null, nowMs: number): Refusal | null {
+    return publicKey === null ? null : this.#proofs.refusal(publicKey, proof, nowMs);
   }
 
   /** The same device: same card, same newest refresh token, nothing written while its family lives. */
@@ -122,12 +145,15 @@ export class CardDevices {
     return refusal;
   }
 
-  refresh(call: CardCall, presented: Generation): Result<Redeemed, Refusal> {
+  refresh(call: CardCall, presented: Generation, proof: PresentedProof | null): Result<Redeemed, Refusal> {
     return this.#turns.take(call, (turn) => {
       const device = turn.touched ? this.#store.device(presented.device) : undefined;
       if (!device) return err(refuse("invalid_grant"));
       const code = refusalOf(turn.state, "holder", turn.nowMs);
       if (code) return err(refuse(code));
+      // Before the token is looked at: without the key nobody moves the family on, or ends it.
+      const unproven = this.#unproven(device, proof, turn.nowMs);
+      if (unproven) return err(unproven);
       const step = refreshStep(device, presented, turn.nowMs);
       if (step.changed) this.#store.saveDevice(step.device);
       if (step.type === "refused") return err(refuse("invalid_grant"));

@@ -32,6 +32,7 @@ export const redeemedView = (
 ): Redeemed => ({
   card: cardView(state, devices, nowMs),
   refresh: { device: device.number, family: device.family, generation: device.generation },
+  publicKey: device.publicKey,
 });
 
 export const projectionOf = (

@@ -216,6 +216,15 @@ CREATE TRIGGER portal_sessions_end_once BEFORE UPDATE ON portal_sessions WHEN ol
   BEGIN SELECT RAISE(ABORT, 'a session that has ended stays so'); END;
 `;
 
+/** Proofs of possession that were used, while they could be again. */
+const PROOFS = `
+CREATE TABLE proofs (
+  jti TEXT PRIMARY KEY,
+  request TEXT NOT NULL,
+  ends_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
@@ -226,6 +235,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 7, sql: GUARD },
   { version: 8, sql: AUDITED_ACTS },
   { version: 9, sql: PORTAL },
+  { version: 10, sql: PROOFS },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

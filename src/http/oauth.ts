@@ -54,7 +54,7 @@ export function oauthProblem(c: Context<AppEnv>, refusal: Refusal): Response {
 
 /** Libraries throw a refresh token away at `invalid_grant`: a fault of ours or a block, which both end, are not called that. */
 function oauthError(code: ProblemCode): string {
-  if (["invalid_request", "invalid_grant", "unsupported_grant_type"].includes(code)) return code;
+  if (["invalid_request", "invalid_grant", "invalid_dpop_proof", "unsupported_grant_type"].includes(code)) return code;
   if (code === "card_blocked") return "access_denied";
   return PROBLEMS[code].status >= 500 ? "temporarily_unavailable" : "invalid_grant";
 }

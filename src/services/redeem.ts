@@ -3,7 +3,7 @@
  * A code that was never issued touches no storage. Of a genuine code the real reason is told.
  */
 import type { CardCall } from "../domain/card.ts";
-import type { NewDevice, Redeemed } from "../domain/card-calls.ts";
+import type { NewDevice, PresentedProof, Redeemed } from "../domain/card-calls.ts";
 import { readCode, type CodeText } from "../domain/code/read.ts";
 import { unsealCode, type CodeKey } from "../domain/code/seal.ts";
 import { refuse, type ProblemCode, type Refusal } from "../domain/errors.ts";
@@ -25,6 +25,8 @@ export type RedeemInput = {
   readonly brand: string | null;
   readonly source: string;
   readonly colo: string | undefined;
+  /** By the key the device registered, if it did. */
+  readonly proof: PresentedProof | null;
   /** Asked for by the app: the card may be taken from another device, by this PIN if its profile wants one. */
   readonly takeover: { readonly pin: string | null } | null;
 };
@@ -80,7 +82,7 @@ export async function redeem(deps: Deps, input: RedeemInput): Promise<Result<Red
   const idHash = await hashDeviceId(serial, id);
   const takeover = input.takeover && (await takeoverOf(deps, terms, serial, input.takeover.pin));
   const [redeemed, brand] = await Promise.all([
-    deps.cards.call(call, (card) => card.redeem(call, { ...device, idHash }, takeover), input.colo),
+    deps.cards.call(call, (card) => card.redeem(call, { ...device, idHash }, takeover, input.proof), input.colo),
     brandOf(deps.catalogue, terms),
   ]);
   deps.mark("card");

@@ -3,6 +3,7 @@ import { waitUntil } from "cloudflare:workers";
 import { type AccessGate, createAccessGate } from "../auth/access.ts";
 import { createAuditSeal } from "../auth/audit-seal.ts";
 import { createKeyDirectory, type KeyDirectory } from "../auth/key-directory.ts";
+import { SeenProofs } from "../auth/dpop.ts";
 import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
 import { createPortalTokens, type PortalTokens } from "../auth/portal-tokens.ts";
@@ -31,6 +32,7 @@ export type Services = {
   readonly access: AccessGate | null;
   readonly sealer: Sealer;
   readonly pins: Pins;
+  readonly seenProofs: SeenProofs;
   readonly catalogue: Catalogue;
   readonly cards: CardStubs;
   readonly signing: Signing;
@@ -72,6 +74,7 @@ function createServices(env: Env, config: Config): Services {
     sealer,
     signing,
     pins: createPins(config.dataKeys),
+    seenProofs: new SeenProofs(),
     audit: createAuditTrail({ db, seal: createAuditSeal(config.refreshKeys), now }),
     keys: createKeyDirectory({
       findKey: (id) => findKeyRecord(db, id),

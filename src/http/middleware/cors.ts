@@ -3,11 +3,11 @@ import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../context.ts";
 
-const EXPOSED = ["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"];
+const EXPOSED = ["ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-Id"];
 
 const preflight = cors({
   origin: "*",
-  allowHeaders: ["Authorization", "Content-Type", "If-None-Match"],
+  allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "DPoP"],
   exposeHeaders: EXPOSED,
   maxAge: 86_400,
 });

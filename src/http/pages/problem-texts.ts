@@ -6,6 +6,8 @@ export const MEANINGS: Record<ProblemCode, string> = {
   invalid_request: "The token endpoint needs both the kind of grant and the refresh token.",
   invalid_grant:
     "The refresh token is unknown, too old, already replaced, or its device was signed out. The card itself is not affected.",
+  invalid_dpop_proof:
+    "The device registered a key when it redeemed the card, and this request came without a proof by it, or with one that is too old, was used before, or was made for another request.",
   unsupported_grant_type: "This token endpoint only exchanges refresh tokens.",
   unauthenticated: "The Authorization header is missing, or its key or token is unknown, revoked or past its end.",
   insufficient_credit: "The card has less credit than was asked for. What is set aside for calls counts as used.",

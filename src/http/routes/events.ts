@@ -1,7 +1,7 @@
 /** The live channel: a WebSocket that is told the card now, and again with every change. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { createRouter } from "../context.ts";
-import { requireListener, SUBPROTOCOL } from "../middleware/holder.ts";
+import { requireListener, subprotocolOf } from "../middleware/holder.ts";
 import { problem } from "../problem.ts";
 import { refusals } from "../schemas.ts";
 
@@ -12,7 +12,8 @@ const eventsRoute = createRoute({
   operationId: "watchCard",
   summary: "The card now and with every change (WebSocket)",
   description: [
-    "Offer the subprotocols `bearer` and the access token, in this order; the answer is `bearer`. Clients that can set",
+    "Offer the subprotocols `bearer` and the access token, in this order; the answer is `bearer`. A token bound to a key",
+    "goes with `dpop`, the token and a proof by it; the answer is `dpop`. Clients that can set",
     "headers may send `Authorization` instead. Messages are `{type, version, data}`: `card` at once and within a second",
     "of every change, with `card`, `balance` and `devices` as in `GET /v1/me`. A card that is blocked, recalled or closed",
     "meanwhile says so. The text `ping` is answered `pong`.",
@@ -59,11 +60,11 @@ export function eventRoutes() {
     if (!signedIn.ok) return problem(c, signedIn.error);
     const opened = await cards.listen(call, { ...claim, expiresAtMs: tokenEndsAtMs });
     if (!opened.ok) return problem(c, opened.error);
-    const wasOffered = c.req.header("Sec-WebSocket-Protocol") !== undefined;
+    const subprotocol = subprotocolOf(c);
     return new Response(null, {
       status: 101,
       webSocket: opened.value,
-      headers: wasOffered ? { "Sec-WebSocket-Protocol": SUBPROTOCOL } : {},
+      headers: subprotocol === undefined ? {} : { "Sec-WebSocket-Protocol": subprotocol },
     });
   });
 

@@ -8,6 +8,7 @@ import { portalUrl } from "../../portal/hosts.ts";
 import { redeem, type RedeemedCard } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { problem } from "../problem.ts";
+import { presentedProof } from "../proof.ts";
 import { answers, dnsLabel, jsonBody, pinSchema, visibleText } from "../schemas.ts";
 import { publicKeySchema, readPublicKey } from "../wire/device-key.ts";
 import { brandingSchema, brandingWire } from "../wire/branding.ts";
@@ -30,7 +31,10 @@ const redeemBody = z
         }),
       name: visibleText(64).optional(),
       platform: visibleText(64).optional(),
-      publicKey: publicKeySchema.optional(),
+      publicKey: publicKeySchema.optional().openapi({
+        description:
+          "With it, this device's tokens are bound to the key: refreshing, redeeming again and every call then need a `DPoP` proof by it (RFC 9449).",
+      }),
     }),
     brand: dnsLabel.optional().openapi({ description: "The app's own brand: cards of others are unknown to it." }),
     takeover: z.boolean().optional().openapi({
@@ -63,6 +67,7 @@ const redeemRoute = createRoute({
   request: jsonBody(redeemBody),
   responses: answers(200, redeemedSchema, [
     "bad_request",
+    "invalid_dpop_proof",
     "pin_required",
     "pin_wrong",
     "takeover_refused",
@@ -92,6 +97,8 @@ export function redeemRoutes() {
     const { code, device, brand, takeover, pin } = c.req.valid("json");
     const publicKey = device.publicKey ? await readPublicKey(device.publicKey) : null;
     if (publicKey && !publicKey.ok) return problem(c, publicKey.error);
+    const proof = await presentedProof(c);
+    if (!proof.ok) return problem(c, proof.error);
     const [config, services, timings] = [c.get("config"), c.get("services"), c.get("timings")];
     const { catalogue, budget, cards, pins } = services;
     const outcome = await redeem(
@@ -107,6 +114,7 @@ export function redeemRoutes() {
         brand: brand ?? null,
         source: sourceOf(c.req.header("CF-Connecting-IP") ?? null),
         colo: coloOf(c),
+        proof: proof.value,
         takeover: takeover === true ? { pin: pin ?? null } : null,
       },
     );
@@ -129,7 +137,7 @@ async function redeemedWire(c: Context<AppEnv>, { call, terms, brand, redeemed }
   const nowMs = c.get("services").now();
   const [provisioning, tokens] = await Promise.all([
     provisionFor(c.get("services"), { call, terms, view: card, claim, nowMs }),
-    tokensFor(c.get("services"), call, refresh, nowMs),
+    tokensFor(c.get("services"), call, redeemed, nowMs),
   ]);
   return {
     card: holderCardWire(call, card, claim.device),

@@ -8,7 +8,8 @@ import { cardCall } from "../../services/redeem.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { FORM_REFUSALS, oauthBody, oauthProblem, readParameters } from "../oauth.ts";
 import { refusals } from "../schemas.ts";
-import { tokensFor } from "../wire/tokens.ts";
+import { presentedProof } from "../proof.ts";
+import { tokensFor, tokenType } from "../wire/tokens.ts";
 
 const tokenRequest = z
   .object({ grant_type: z.literal("refresh_token"), refresh_token: z.string(), client_id: z.string().optional() })
@@ -16,7 +17,7 @@ const tokenRequest = z
 const tokenSchema = z
   .object({
     access_token: z.string(),
-    token_type: z.literal("Bearer"),
+    token_type: tokenType,
     expires_in: z.number().int(),
     refresh_token: z.string(),
   })
@@ -31,12 +32,14 @@ const tokenRoute = (path: "/v1/token" | "/token") =>
     operationId: path === "/token" ? "refreshTokensAlias" : "refreshTokens",
     summary: path === "/token" ? "Refresh tokens (alias)" : "Refresh tokens",
     description:
-      "Each refresh answers the next refresh token. A lost answer may be asked for again with the same token until the new one is used and 10 s after; anything older ends the family.",
+      "Each refresh answers the next refresh token. A lost answer may be asked for again with the same token until the new one is used and 10 s after; anything older ends the family. A device that registered a key sends a `DPoP` proof by it (RFC 9449).",
     responses: {
       200: { description: "New tokens", content: { "application/json": { schema: tokenSchema } } },
       ...refusals([
         "invalid_request",
         "invalid_grant",
+        "invalid_dpop_proof",
+        "too_many_attempts",
         "unsupported_grant_type",
         "card_blocked",
         "card_recalled",
@@ -79,12 +82,14 @@ async function refreshHandler(c: Context<AppEnv>): Promise<Response> {
   const terms = claim && (await services.catalogue.terms(claim.batch));
   if (!claim || !terms || claim.card > terms.batch.quantity) return oauthProblem(c, refuse("invalid_grant"));
   const call = cardCall(terms, claim.card);
-  const refreshed = await services.cards.call(call, (card) => card.refresh(call, claim));
+  const proof = await presentedProof(c);
+  if (!proof.ok) return oauthProblem(c, proof.error);
+  const refreshed = await services.cards.call(call, (card) => card.refresh(call, claim, proof.value));
   if (!refreshed.ok) return oauthProblem(c, refreshed.error);
-  const tokens = await tokensFor(services, call, refreshed.value.refresh, services.now());
+  const tokens = await tokensFor(services, call, refreshed.value, services.now());
   const answer = {
     access_token: tokens.accessToken,
-    token_type: "Bearer",
+    token_type: tokens.tokenType,
     expires_in: ACCESS_TOKEN_SECONDS,
     refresh_token: tokens.refreshToken,
   };

@@ -1,5 +1,6 @@
 /** What verifiers and clients discover: keys and metadata. Two metadata names, one document, one issuer. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { PROOF_ALGORITHM } from "../../auth/dpop.ts";
 import type { Config } from "../../config.ts";
 import { createRouter } from "../context.ts";
 import { problem } from "../problem.ts";
@@ -36,6 +37,7 @@ const metadataSchema = z
     grant_types_supported: z.array(z.string()),
     token_endpoint_auth_methods_supported: z.array(z.string()),
     revocation_endpoint_auth_methods_supported: z.array(z.string()),
+    dpop_signing_alg_values_supported: z.array(z.string()),
     subject_types_supported: z.array(z.string()),
     id_token_signing_alg_values_supported: z.array(z.string()),
     service_documentation: z.string(),
@@ -119,6 +121,7 @@ const metadata = ({ publicOrigin }: Config): z.infer<typeof metadataSchema> => (
   grant_types_supported: ["refresh_token"],
   token_endpoint_auth_methods_supported: ["none"],
   revocation_endpoint_auth_methods_supported: ["none"],
+  dpop_signing_alg_values_supported: [PROOF_ALGORITHM],
   subject_types_supported: ["public"],
   id_token_signing_alg_values_supported: ["ES256"],
   service_documentation: `${publicOrigin}/docs`,

@@ -1,5 +1,6 @@
 /** The public key a device may register: an EC P-256 JWK (RFC 7517), never a private one. */
 import { z } from "@hono/zod-openapi";
+import { keyText } from "../../auth/dpop.ts";
 import { invalidField, type Refusal } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 
@@ -27,7 +28,7 @@ export async function readPublicKey({
 }: z.infer<typeof publicKeySchema>): Promise<Result<string, Refusal>> {
   try {
     await crypto.subtle.importKey("jwk", { kty, crv, x, y }, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
-    return ok(JSON.stringify({ kty, crv, x, y }));
+    return ok(keyText({ kty, crv, x, y }));
   } catch {
     return err(invalidField("/device/publicKey", "Not a point on P-256."));
   }
