@@ -29,6 +29,7 @@ import { reconciliationRoutes } from "./http/routes/reconciliations.ts";
 import { redeemRoutes } from "./http/routes/redeem.ts";
 import { replaceRoutes } from "./http/routes/replace.ts";
 import { reportRoutes } from "./http/routes/reports.ts";
+import { softphoneRoutes } from "./http/routes/softphones.ts";
 import { tokenRoutes } from "./http/routes/tokens.ts";
 import { topUpRoutes } from "./http/routes/top-ups.ts";
 import { trunkRoutes } from "./http/routes/trunks.ts";
@@ -46,6 +47,8 @@ const CROSS_ORIGIN_PATHS = [
   "/v1/brands/:brand/manifest",
   "/assets/*",
   "/.well-known/*",
+  "/p/*",
+  "/d/*",
 ];
 
 export function createApp() {
@@ -63,6 +66,7 @@ export function createApp() {
     meRoutes,
     eventRoutes,
     topUpRoutes,
+    softphoneRoutes,
     cardSearchRoutes,
     cardActionRoutes,
     portalSessionRoutes,

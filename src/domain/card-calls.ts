@@ -157,6 +157,8 @@ export type CardObject = {
    * linked before is signed out. `link_expired` once the link's softphone was signed out.
    */
   link(call: CardCall, claim: DeviceClaim, softphone: NewSoftphone): Promise<Result<Redeemed, Refusal>>;
+  /** As `holder`, for a softphone whose link is fetched; `link_expired` once that was often enough. */
+  fetchLink(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>>;
   /** Signs a softphone of this device out, which has its seat back; `not_found` for anything else. */
   unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>>;
   /** Begins a session at the portal, once per ticket. */

@@ -38,6 +38,8 @@ export const OPERATIONS = {
   openPortal: byHolder,
   signOutDevice: byHolder,
   topUp: byHolder,
+  makeProvisioningLink: byHolder,
+  removeSoftphone: byHolder,
   watchCard: byHolder,
 
   listPartners: byOperator("partners:write", "catalogue:read"),
@@ -80,6 +82,10 @@ export const OPERATIONS = {
   deletePortal: byKey("brands:write"),
   readBrandManifest: byAnyone,
   readAsset: byAnyone,
+  fetchSoftphoneLink: byAnyone,
+  fetchSoftphoneAccount: byAnyone,
+  readSoftphoneBalance: byAnyone,
+  signInAcrobits: byAnyone,
 
   issueBatch: byKey("batches:write"),
   changeBatch: byKey("batches:write"),

@@ -52,6 +52,7 @@ import { CardTransferStore } from "./card-transfer-store.ts";
 import { CardTransfers } from "./card-transfers.ts";
 import { CardTurns, type Turn } from "./card-turns.ts";
 import { cardView } from "./card-views.ts";
+import { LinkFetches } from "./link-fetches.ts";
 import { createCardStubs } from "./stubs.ts";
 import { VoucherFailures } from "./voucher-failures.ts";
 
@@ -85,6 +86,7 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
       store,
       guards,
       proofs: new CardProofs(ctx.storage.sql),
+      fetches: new LinkFetches(ctx.storage.sql),
       turns: this.#turns,
       journal,
     });
@@ -152,6 +154,10 @@ export class CardAccount extends DurableObject<Env> implements CardObject {
 
   async link(call: CardCall, claim: DeviceClaim, softphone: NewSoftphone): Promise<Result<Redeemed, Refusal>> {
     return this.#devices.link(call, claim, softphone);
+  }
+
+  async fetchLink(call: CardCall, claim: DeviceClaim): Promise<Result<CardView, Refusal>> {
+    return this.#devices.fetchLink(call, claim);
   }
 
   async unlink(call: CardCall, claim: DeviceClaim, softphone: number): Promise<Result<null, Refusal>> {

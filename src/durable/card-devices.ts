@@ -4,6 +4,7 @@
  */
 import { firstUseIsPaused, refusalOf, type CardCall, type CardState } from "../domain/card.ts";
 import type {
+  CardView,
   DeviceClaim,
   Generation,
   NewDevice,
@@ -44,12 +45,14 @@ import type { CardAccountStore } from "./card-account-store.ts";
 import type { CardGuardStore } from "./card-guard-store.ts";
 import type { CardProofs } from "./card-proofs.ts";
 import type { CardTurns, Turn } from "./card-turns.ts";
-import { redeemedView } from "./card-views.ts";
+import type { LinkFetches } from "./link-fetches.ts";
+import { cardView, redeemedView } from "./card-views.ts";
 
 type Parts = {
   readonly store: CardAccountStore;
   readonly guards: CardGuardStore;
   readonly proofs: CardProofs;
+  readonly fetches: LinkFetches;
   readonly turns: CardTurns;
   readonly journal: CardJournal;
 };
@@ -58,10 +61,12 @@ export class CardDevices {
   readonly #store: CardAccountStore;
   readonly #guards: CardGuardStore;
   readonly #proofs: CardProofs;
+  readonly #fetches: LinkFetches;
   readonly #turns: CardTurns;
   readonly #journal: CardJournal;
 
-  constructor({ store, guards, proofs, turns, journal }: Parts) {
+  constructor({ store, guards, proofs, fetches, turns, journal }: Parts) {
+    this.#fetches = fetches;
     this.#store = store;
     this.#guards = guards;
     this.#proofs = proofs;
@@ -199,6 +204,12 @@ export class CardDevices {
       for (const device of linked(all, linker, seat)) this.#store.saveDevice(device);
       return ok(this.#redeemed(next, seat, nowMs));
     });
+  }
+
+  fetchLink(call: CardCall, claim: DeviceClaim): Result<CardView, Refusal> {
+    return this.asHolder(call, claim, (turn, { number }) =>
+      this.#fetches.take(number) ? ok(cardView(turn.state, this.of(turn), turn.nowMs)) : err(refuse("link_expired")),
+    );
   }
 
   unlink(call: CardCall, claim: DeviceClaim, number: number): Result<null, Refusal> {

@@ -225,6 +225,14 @@ CREATE TABLE proofs (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** How often a softphone's link was answered; a link is its device's only one. */
+const LINK_FETCHES = `
+CREATE TABLE link_fetches (
+  device INTEGER PRIMARY KEY,
+  count INTEGER NOT NULL CHECK (count > 0)
+) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: HOLDS },
@@ -236,6 +244,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 8, sql: AUDITED_ACTS },
   { version: 9, sql: PORTAL },
   { version: 10, sql: PROOFS },
+  { version: 11, sql: LINK_FETCHES },
 ];
 
 /** A storage of its own for the version: PRAGMA user_version is refused by the platform. */

@@ -8,6 +8,7 @@ import { createPins, type Pins } from "../auth/pins.ts";
 import { createSealer, type Sealer } from "../auth/sealing.ts";
 import { createPortalTokens, type PortalTokens } from "../auth/portal-tokens.ts";
 import { createRefreshTokens, type RefreshTokens } from "../auth/refresh-tokens.ts";
+import { createSoftphoneAddresses, type SoftphoneAddresses } from "../auth/softphone-addresses.ts";
 import { createSigning, type Signing } from "../auth/signing.ts";
 import type { Config } from "../config.ts";
 import type { AddressRules } from "../domain/webhook-address.ts";
@@ -39,6 +40,7 @@ export type Services = {
   readonly refreshTokens: RefreshTokens;
   readonly portalTokens: PortalTokens;
   readonly credentials: Credentials;
+  readonly softphoneAddresses: SoftphoneAddresses;
   readonly budget: FailureBudget;
   readonly jobs: Jobs;
   /** Work that may outlive the answer, and may fail: whoever hands it over must be right without it. */
@@ -97,6 +99,7 @@ function createServices(env: Env, config: Config): Services {
     later,
     refreshTokens: createRefreshTokens(config.refreshKeys),
     portalTokens: createPortalTokens(config.refreshKeys),
+    softphoneAddresses: createSoftphoneAddresses(config.refreshKeys),
     credentials: createCredentials({ signing, sealer }),
     addressRules: {
       ownHosts: [...config.hosts, ...(config.portalDomain === null ? [] : [config.portalDomain])],

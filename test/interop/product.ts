@@ -94,13 +94,17 @@ export async function issueCodes(quantity: number, profile: Record<string, unkno
   return sheet.items.map(({ code }) => code);
 }
 
-/** Gives the demo's trunk a TURN server; its other settings stay as the start made them. */
-export async function addTurn(url: string): Promise<void> {
+/** Changes the demo's trunk; its other settings stay as the start made them. */
+async function changeTrunk(changes: Record<string, unknown>): Promise<void> {
   const { adminKey: key } = inject("product").demo;
-  const trunk = await must<Record<string, unknown>>("GET", "/v1/trunks/demo", { key });
-  const { id: _, ...rest } = trunk;
-  await must("PUT", "/v1/trunks/demo", { key, body: { ...rest, ice: { urls: [url], secret: TURN_SECRET } } });
+  const { id: _, ...trunk } = await must<Record<string, unknown>>("GET", "/v1/trunks/demo", { key });
+  await must("PUT", "/v1/trunks/demo", { key, body: { ...trunk, ...changes } });
 }
+
+export const addTurn = (url: string): Promise<void> => changeTrunk({ ice: { urls: [url], secret: TURN_SECRET } });
+
+/** Where telephones that are told by us find their SIP server. */
+export const routeTrunkTo = (proxy: string): Promise<void> => changeTrunk({ proxies: [proxy] });
 
 type Provisioning = Redeemed["provisioning"];
 

@@ -15,7 +15,7 @@ export const MAX_BODY_BYTES = 64 * 1024;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 /** OAuth endpoints take forms (RFC 6749 section 3.2), as JSON for convenience. */
-const FORM_PATHS: ReadonlySet<string> = new Set(["/v1/token", "/token", "/v1/revoke", "/v1/introspect"]);
+const FORM_PATHS: ReadonlySet<string> = new Set(["/v1/token", "/token", "/v1/revoke", "/v1/introspect", "/p/acrobits"]);
 /** Uploads read and bound their own bytes. */
 const UPLOAD_PATH = /^\/v1\/brands\/[^/]+\/assets\/[^/]+$/;
 
