@@ -236,6 +236,7 @@ async function redeemTyped(c: Context<AppEnv>, code: string): Promise<Response> 
       colo: undefined,
       // The login box cannot ask whether another telephone should be signed out.
       takeover: null,
+      proof: null,
     },
   );
   if (!redeemed.ok) return refusalAnswer(c, "acrobits", redeemed.error);
