@@ -12,6 +12,7 @@ import { brandRoutes } from "./http/routes/brands.ts";
 import { cardActionRoutes } from "./http/routes/card-actions.ts";
 import { cardSearchRoutes } from "./http/routes/card-search.ts";
 import { cardRoutes } from "./http/routes/cards.ts";
+import { codeKeyRoutes } from "./http/routes/code-keys.ts";
 import { codeRoutes } from "./http/routes/codes.ts";
 import { documentRoutes, serveDocument } from "./http/routes/document.ts";
 import { eventRoutes } from "./http/routes/events.ts";
@@ -71,6 +72,7 @@ export function createApp() {
     cardActionRoutes,
     portalSessionRoutes,
     cardRoutes,
+    codeKeyRoutes,
     replaceRoutes,
     moneyRoutes,
     holdRoutes,

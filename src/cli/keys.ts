@@ -2,6 +2,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { KEY_SET_CACHE_SECONDS, publishedAt } from "../domain/signing-keys.ts";
+import { codeKeyLines, compromise } from "./code-keys.ts";
 import { deployFile, parseOrigin } from "./deploy-file.ts";
 import {
   createSigningKey,
@@ -18,9 +19,15 @@ import { CliError, command, PROJECT_ROOT } from "./tools.ts";
 const USAGE = `Usage:
   npm run keys -- list                     the keys of the local instance
   npm run keys -- rotate <kind>            add the next key: code, signing, refresh or data
+  npm run keys -- compromise <id>          recall every untouched card of a code key: final
 Options:
   --origin https://…      the deployment of that address instead of the local instance
-  --sign-from <time>      when a new signing key begins to sign (RFC 3339; default: in 30 minutes)`;
+  --sign-from <time>      when a new signing key begins to sign (RFC 3339; default: in 30 minutes)
+  --url https://…         list, compromise: the deployment to ask (default: --origin, or the running \`npm start\`)
+  --key rf_…              an operator's key of it (default: RINGFARE_KEY, locally the demo's own);
+                          compromise needs batches:write, catalogue:read and cards:read
+  --reason <text>         why it is compromised, for the audit trail
+  --yes                   recall without asking`;
 
 const MOST_CODE_KEYS = 4;
 const MOST_KEYS = 8;
@@ -113,10 +120,21 @@ function readSignFrom(text: string | undefined, nowMs: number): number {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { origin: { type: "string" }, "sign-from": { type: "string" }, help: { type: "boolean", short: "h" } },
+    options: {
+      origin: { type: "string" },
+      "sign-from": { type: "string" },
+      url: { type: "string" },
+      key: { type: "string" },
+      reason: { type: "string" },
+      yes: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   const [action, kind, ...rest] = positionals;
   const isList = action === "list" && kind === undefined;
+  const asked = { url: values.url ?? values.origin, key: values.key };
+  if (action === "compromise" && kind !== undefined && rest.length === 0 && !values.help)
+    return compromise(kind, { ...asked, reason: values.reason, yes: values.yes });
   if (values.help || rest.length > 0 || !(isList || (action === "rotate" && isKind(kind)))) {
     process.stdout.write(`${USAGE}\n`);
     return values.help ? 0 : 1;
@@ -131,7 +149,8 @@ async function main(): Promise<number> {
   }
   const nowMs = Date.now();
   if (isList || !isKind(kind)) {
-    process.stdout.write(`${file}\n${list(secrets, nowMs).join("\n")}\n`);
+    const lines = [file, ...list(secrets, nowMs), ...(await codeKeyLines(asked))];
+    process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   }
   const signFromMs = readSignFrom(values["sign-from"], nowMs);

@@ -94,6 +94,9 @@ export const OPERATIONS = {
   exportCodes: byKey("batches:export"),
   printCards: byKey("batches:export"),
 
+  listCodeKeys: byOperator("catalogue:read"),
+  compromiseCodeKey: byOperator("batches:write"),
+
   listCards: byKey("cards:read"),
   getCard: byKey("cards:read"),
   listPostings: byKey("cards:read"),

@@ -49,3 +49,24 @@ export async function verifyAudit(
   }
   return { checked, findings };
 }
+
+/** A request without its method. */
+export type Sent = {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly raw?: Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** How an operation is asked so that it leaves its row in the trail. */
+export type Recipe = {
+  /** Makes what is needed, and answers the request. */
+  readonly send: () => Promise<Sent>;
+  readonly act: string;
+  /** Sent again, it is an act of its own: it has no identity to repeat. */
+  readonly anew?: true;
+  /** Sent again, there is nothing left to do it to. */
+  readonly gone?: true;
+  /** The card that is acted on: its act comes through the queue. */
+  readonly card?: () => string;
+};

@@ -24,6 +24,10 @@ export const issue = (key: string, body: Body, idempotencyKey = fresh("order")):
 export const countOf = async (partner: string): Promise<number> =>
   (await env.DB.prepare("SELECT count(*) AS n FROM batches WHERE partner = ?").bind(partner).first<{ n: number }>())!.n;
 
+/** As if those batches had been issued while that code key was the newest. */
+export const recordUnder = (keyId: string, from: number, to = from): Promise<unknown> =>
+  env.DB.prepare("UPDATE batches SET key_id = ? WHERE number BETWEEN ? AND ?").bind(keyId, from, to).run();
+
 /** A touched card as the projection would have it. */
 export const project = (batch: number, card: number, sums: { credits: number; spent?: number; reversed?: number }) => {
   const { credits, spent = 0, reversed = 0 } = sums;

@@ -125,6 +125,10 @@ export const FIXTURES: Readonly<Record<KeyedOperationId, Fixture>> = {
   exportCodes: thing(ofBatch),
   printCards: thing(ofBatch),
 
+  listCodeKeys: deployment(),
+  // The older key of the tests: nothing is issued under it.
+  compromiseCodeKey: { ...deployment(() => ({ body: { reason: "matrix" } })), path: () => ({ key: "1" }) },
+
   listCards: listed(),
   getCard: thing(ofCard),
   listPostings: thing(ofCard),

@@ -8,29 +8,11 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createApp } from "../../src/app.ts";
 import { formatSerial } from "../../src/domain/serial.ts";
 import { operatorKey, call, fresh } from "../support/api.ts";
-import { audit, rowsOf } from "../support/audit.ts";
-import { createTenant, issue, order, type Tenant } from "../support/batches.ts";
+import { audit, rowsOf, type Recipe, type Sent } from "../support/audit.ts";
+import { createTenant, issue, order, recordUnder, type Tenant } from "../support/batches.ts";
 import { createDeck, redeemed, type Deck } from "../support/cards.ts";
 import { createKey, partnerBody, profileBody, trunkBody } from "../support/catalogue.ts";
 import { JPEG, PNG } from "../support/images.ts";
-
-type Sent = {
-  readonly path: string;
-  readonly body?: unknown;
-  readonly raw?: Uint8Array<ArrayBuffer>;
-  readonly headers?: Readonly<Record<string, string>>;
-};
-type Recipe = {
-  /** Makes what is needed, and answers the request. */
-  readonly send: () => Promise<Sent>;
-  readonly act: string;
-  /** Sent again, it is an act of its own: it has no identity to repeat. */
-  readonly anew?: true;
-  /** Sent again, there is nothing left to do it to. */
-  readonly gone?: true;
-  /** The card that is acted on: its act comes through the queue. */
-  readonly card?: () => string;
-};
 
 /** What leaves no row, and why. */
 const UNAUDITED: Readonly<Record<string, string>> = {
@@ -86,6 +68,11 @@ async function withWebhook(): Promise<string> {
   await call("PUT", path, { key: operatorKey(), body: webhookBody });
   return path;
 }
+
+const withCodeKey = async (): Promise<Sent> => {
+  await recordUnder("1", await withBatch());
+  return { path: "/v1/code-keys/1/compromise", body: { reason: "Seen in a log" } };
+};
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
   putPartner: { act: "partner.put", send: async () => ({ path: `/v1/partners/${fresh("new")}`, body: partnerBody() }) },
@@ -251,6 +238,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     },
   },
   printCards: { act: "batch.print", anew: true, send: async () => ({ path: `/v1/batches/${batch}/sheet?to=2` }) },
+  compromiseCodeKey: { act: "code_key.compromise", send: withCodeKey },
   exportCodes: { act: "batch.export", anew: true, send: async () => ({ path: `/v1/batches/${batch}/codes?to=2` }) },
 };
 
